@@ -1,0 +1,87 @@
+/**
+ * What a running server needs to know, already checked: the rest of the program reads these types
+ * and never a flag.
+ *
+ * @module
+ */
+
+import type { Cidr, Ipv4, Ipv4Range } from "../wire/address.ts";
+
+/** A hostname-or-address and a port, as a listener wants them. */
+export interface ListenAddress {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** Bounds and default of a lease's length, in seconds. */
+export interface LeaseTimes {
+  /** Given when the client asks for nothing. */
+  readonly default: number;
+  /** A request for less is raised to this. */
+  readonly min: number;
+  /** A request for more is cut to this. */
+  readonly max: number;
+}
+
+/** One IP subnet that the server leases from. */
+export interface Subnet {
+  /** The subnet's segment in store keys; undefined for the one subnet that flags define. */
+  readonly name: string | undefined;
+  readonly cidr: Cidr;
+  /** Addresses to lease, in order, disjoint. */
+  readonly pools: readonly Ipv4Range[];
+  /** Never leased, even inside a pool: the server, the routers. */
+  readonly exclusions: ReadonlySet<Ipv4>;
+  /**
+   * Option values as they go on the wire, by code: mask (1), router (3), DNS (6) and whatever else
+   * is configured. Times (51, 58, 59) and identities (53, 54, 61, 82) are the protocol's.
+   */
+  readonly options: ReadonlyMap<number, Uint8Array>;
+  readonly lease: LeaseTimes;
+  /** How long an offer is kept for its client, seconds. */
+  readonly offerHold: number;
+  /** How long a declined address is kept aside, seconds. */
+  readonly quarantine: number;
+  /** The largest part of the pools that may be in quarantine at once, 0 to 1. */
+  readonly declineShare: number;
+  /** Fixed addresses, by client key (see lease/lease.ts). They may lie outside the pools. */
+  readonly reservations: ReadonlyMap<string, Ipv4>;
+}
+
+/** A network interface to answer on. */
+export interface ServedInterface {
+  readonly name: string;
+  /** The server identifier (option 54) sent to clients on this interface. */
+  readonly address: Ipv4;
+  /** The interface's own network: which subnet a client with no relay belongs to. */
+  readonly cidr: Cidr;
+}
+
+/** The embedded book: one SQLite file. */
+export interface EmbeddedStore {
+  readonly kind: "embedded";
+  readonly path: string;
+}
+
+/** Everything `serve` was told, with every default filled in. */
+export interface ServerConfig {
+  /** True when nothing was configured: loopback, test ports, a book in a temporary place. */
+  readonly trial: boolean;
+  readonly interfaces: readonly ServedInterface[];
+  readonly subnets: readonly Subnet[];
+  /** The port that the server listens on; 67 except in tests. */
+  readonly port: number;
+  /** The port that clients listen on; 68 except in tests. */
+  readonly clientPort: number;
+  /** True when something outside this program keeps other interfaces' packets away. */
+  readonly confinedElsewhere: boolean;
+  readonly store: EmbeddedStore;
+  /** The longest a client's message may wait for the store, milliseconds. */
+  readonly requestTimeout: number;
+  readonly admin: ListenAddress;
+  readonly log: {
+    readonly format: "text" | "json";
+    /** 0: lease events and trouble. 1: also decisions not to answer. 2: also every packet. */
+    readonly verbosity: number;
+  };
+}
