@@ -90,8 +90,9 @@ export function parseMac(text: string): Mac {
   return text.toLowerCase().replaceAll("-", ":") as Mac;
 }
 
-/** The octets of a hardware address. */
+/** The octets of a hardware address; of an empty one none. */
 export function macOctets(mac: Mac): Uint8Array {
+  if (mac === "") return new Uint8Array(0);
   return Uint8Array.from(mac.split(":"), (octet) => parseInt(octet, 16));
 }
 

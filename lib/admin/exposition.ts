@@ -1,0 +1,134 @@
+/**
+ * Metrics in Prometheus' text format. Loaded when the first scrape is near, for prom-client takes
+ * longer to load than the server takes to start.
+ *
+ * @module
+ */
+
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Distribution, Gauges, Metrics } from "./metrics.ts";
+
+/** A histogram whose observations were sorted elsewhere. */
+class SortedHistogram extends Histogram<string> {
+  readonly #name: string;
+  readonly #read: () => Iterable<readonly [Record<string, string>, Distribution]>;
+
+  constructor(
+    registry: Registry,
+    name: string,
+    help: string,
+    read: () => Iterable<readonly [Record<string, string>, Distribution]>,
+  ) {
+    super({ name, help, registers: [registry] });
+    this.#name = name;
+    this.#read = read;
+  }
+
+  override async get(): ReturnType<Histogram<string>["get"]> {
+    const metric = await super.get();
+    const name = this.#name;
+    const values = [];
+    for (const [labels, { bounds, counts, sum }] of this.#read()) {
+      let total = 0;
+      for (const [bucket, count] of counts.entries()) {
+        total += count;
+        const le = bucket < bounds.length ? bounds[bucket]! : "+Inf";
+        values.push({ labels: { ...labels, le }, value: total, metricName: `${name}_bucket` });
+      }
+      values.push({ labels, value: sum, metricName: `${name}_sum` });
+      values.push({ labels, value: total, metricName: `${name}_count` });
+    }
+    return { ...metric, values };
+  }
+
+  /** What a registry calls in place of `get` when it makes text. */
+  getForPromString(): ReturnType<Histogram<string>["get"]> {
+    return this.get();
+  }
+}
+
+/** A registry of its own that reads the metrics at each scrape, and the process's besides. */
+export function makeRegistry(metrics: Metrics, gauges: Gauges): Registry {
+  const registry = new Registry();
+  const registers = [registry];
+
+  function counter(name: string, help: string, label: string, counts: Map<string, number>): void {
+    new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        this.reset();
+        for (const [value, total] of counts) this.inc({ [label]: value }, total);
+      },
+    });
+  }
+
+  counter(
+    "etcdhcp_packets_received_total",
+    "DHCP packets received, by message type.",
+    "type",
+    metrics.packetsReceived,
+  );
+  counter(
+    "etcdhcp_packets_sent_total",
+    "DHCP packets sent, by message type.",
+    "type",
+    metrics.packetsSent,
+  );
+  counter(
+    "etcdhcp_packets_dropped_total",
+    "DHCP packets that went unanswered, by reason.",
+    "reason",
+    metrics.packetsDropped,
+  );
+  new SortedHistogram(
+    registry,
+    "etcdhcp_request_duration_seconds",
+    "Time from packet to answer, by the request's message type.",
+    function* () {
+      for (const [type, distribution] of metrics.requestSeconds) yield [{ type }, distribution];
+    },
+  );
+  new SortedHistogram(
+    registry,
+    "etcdhcp_store_commit_duration_seconds",
+    "Time that the store took to make a batch durable.",
+    () => [[{}, metrics.commitSeconds]],
+  );
+  new SortedHistogram(
+    registry,
+    "etcdhcp_store_batch_size",
+    "Claims that went to the store together.",
+    () => [[{}, metrics.batchSize]],
+  );
+  new Gauge({
+    name: "etcdhcp_addresses",
+    help: "Addresses by subnet and state.",
+    labelNames: ["subnet", "state"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { subnet, state, count } of gauges.addresses()) this.set({ subnet, state }, count);
+    },
+  });
+  new Gauge({
+    name: "etcdhcp_store_up",
+    help: "1 when the store would take a commit.",
+    registers,
+    collect() {
+      this.set(gauges.storeUp() ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: "etcdhcp_mirror_lag_seconds",
+    help: "How far the mirror trails the store.",
+    registers,
+    collect() {
+      this.set(gauges.mirrorLag());
+    },
+  });
+  collectDefaultMetrics({ register: registry });
+  return registry;
+}

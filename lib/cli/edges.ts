@@ -1,0 +1,56 @@
+/**
+ * The outside world as commands meet it. Everything a command asks of its process is here, so that
+ * tests run commands without one.
+ *
+ * @module
+ */
+
+import type { InterfaceAddress } from "../config/resolve.ts";
+
+/** What a command may ask of its process. */
+export interface Edges {
+  /** Writes to stdout, all of it before returning. */
+  out(text: string): void;
+  /** Writes to stderr, all of it before returning. */
+  err(text: string): void;
+  /**
+   * The environment variables that the program may see: all of them when it may see all, else those
+   * of `names` that it may see.
+   */
+  environment(names: Iterable<string>): ReadonlyMap<string, string>;
+  /** The machine's network interfaces; undefined when the program may not look. */
+  interfaces(): readonly InterfaceAddress[] | undefined;
+}
+
+function writeAll(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  let rest = new TextEncoder().encode(text);
+  try {
+    while (rest.length > 0) rest = rest.subarray(to.writeSync(rest));
+  } catch (error) {
+    // The reader has gone, as `head` does once it has seen enough.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}
+
+/** The real process. Asks before it looks, so a missing permission never prompts. */
+export const processEdges: Edges = {
+  out: (text) => writeAll(Deno.stdout, text),
+  err: (text) => writeAll(Deno.stderr, text),
+  environment(names) {
+    if (Deno.permissions.querySync({ name: "env" }).state === "granted") {
+      return new Map(Object.entries(Deno.env.toObject()));
+    }
+    const seen = new Map<string, string>();
+    for (const variable of names) {
+      if (Deno.permissions.querySync({ name: "env", variable }).state !== "granted") continue;
+      const value = Deno.env.get(variable);
+      if (value !== undefined) seen.set(variable, value);
+    }
+    return seen;
+  },
+  interfaces() {
+    const kind = "networkInterfaces";
+    const { state } = Deno.permissions.querySync({ name: "sys", kind });
+    return state === "granted" ? Deno.networkInterfaces() : undefined;
+  },
+};

@@ -1,0 +1,59 @@
+/**
+ * What --help says.
+ *
+ * @module
+ */
+
+import { Command as Page, Option } from "commander";
+import type { Command } from "./command.ts";
+
+function page(name: string, usage: string, summary: string, notes: string): Page {
+  return new Page(name)
+    .usage(usage)
+    .description(summary)
+    .helpOption(false)
+    .helpCommand(false)
+    .configureHelp({
+      helpWidth: 100,
+      // A flag of one letter takes one dash, as everywhere.
+      optionTerm: (option) => option.flags.replace(/^--(?=\S( |$))/, "-"),
+    })
+    // Colour is never used, and asking the terminal for it would read the environment.
+    .configureOutput({ getOutHasColors: () => false })
+    .addHelpText("after", `\n${notes}`);
+}
+
+/** Renders what the page prints; its help text goes out in several writes. */
+function render(page: Page): string {
+  let text = "";
+  page.configureOutput({ writeOut: (part) => text += part });
+  page.outputHelp();
+  return text;
+}
+
+/** Help for the program: its commands. */
+export function programHelp(commands: readonly Command[]): string {
+  const top = page(
+    "etcdhcp",
+    "[COMMAND] [FLAGS]",
+    "A DHCPv4 server.",
+    "Without a command, etcdhcp serves. Help on one command: etcdhcp COMMAND --help",
+  );
+  for (const { name, summary } of commands) top.command(name).summary(summary);
+  return render(top);
+}
+
+/** Help for one command: its flags under their headings. */
+export function commandHelp(command: Command): string {
+  const syntax =
+    "A flag takes one dash or two, and its value after = or a space. Of a repeated flag " +
+    "the last counts.";
+  const notes = command.notes === undefined ? syntax : `${syntax}\n${command.notes}`;
+  const one = page(`etcdhcp ${command.name}`, "[FLAGS]", `${command.summary}.`, notes);
+  for (const { name, placeholder, group, help } of command.flags) {
+    if (group === undefined) continue;
+    const value = placeholder === "" ? "" : ` <${placeholder}>`;
+    one.addOption(new Option(`--${name}${value}`, help).helpGroup(`${group}:`));
+  }
+  return render(one);
+}

@@ -1,0 +1,318 @@
+/**
+ * The table of settings: one row each. Flags, environment variables, help and the README's
+ * reference come from it and from nothing else.
+ *
+ * @module
+ */
+
+import {
+  boolean,
+  choice,
+  domainName,
+  duration,
+  interfaceNames,
+  ipv4,
+  ipv4List,
+  listenAddress,
+  netmask,
+  text,
+  type ValueType,
+  wholeNumber,
+} from "./types.ts";
+
+/** One setting. */
+export interface Setting<T = unknown> {
+  /** Its name in the environment and, with a section per dot, in a file: "dhcp.lease". */
+  readonly key: string;
+  /** Its name on the command line, without dashes. */
+  readonly flag: string;
+  readonly group: string;
+  readonly type: ValueType<T>;
+  /** The text that stands when nobody gave one. */
+  readonly fallback: string | undefined;
+  /** What help says of the default when the fallback alone does not tell. */
+  readonly defaultNote: string | undefined;
+  readonly help: string;
+  /** Never shown in messages. */
+  readonly secret: boolean;
+  /** Why any value but the fallback is refused, where it is. */
+  readonly unavailable: string | undefined;
+}
+
+/** The value that a setting comes to. */
+export type SettingValue<S> = S extends Setting<infer T> ? T : never;
+
+interface Row<V> {
+  readonly flag: string;
+  readonly key?: string;
+  readonly group: string;
+  readonly type: ValueType<V>;
+  readonly help: string;
+  readonly defaultNote?: string;
+  readonly secret?: boolean;
+  readonly unavailable?: string;
+}
+
+/** A row with a fallback always comes to a value; one without may come to undefined. */
+export function setting<V>(row: Row<V> & { readonly fallback: string }): Setting<V>;
+export function setting<V>(row: Row<V>): Setting<V | undefined>;
+export function setting<V>(row: Row<V> & { readonly fallback?: string }): Setting<V | undefined> {
+  return {
+    key: row.key ?? row.flag,
+    flag: row.flag,
+    group: row.group,
+    type: row.type,
+    fallback: row.fallback,
+    defaultNote: row.defaultNote,
+    help: row.help,
+    secret: row.secret ?? false,
+    unavailable: row.unavailable,
+  };
+}
+
+/** Lease lengths on the wire are u32 seconds, of which the highest value means "for ever". */
+const LEASE = duration("seconds", "1s", "4294967294s", "1h or 30m");
+const PORT = wholeNumber("PORT", 1, 65535);
+
+const NETWORK = "Network";
+const LEASES = "Leases";
+const OPERATION = "Operation";
+const ETCD = "etcd";
+const NO_ETCD =
+  "etcd arrives with the next release; leave it out: this one keeps leases in a file (--store.path)";
+
+function etcdSetting(
+  flag: string,
+  placeholder: string,
+  help: string,
+  more: { fallback?: string; secret?: boolean } = {},
+): Setting<string> {
+  return setting({
+    flag,
+    group: ETCD,
+    type: text(placeholder, "text"),
+    fallback: "",
+    help: `${help}. Not in this release`,
+    unavailable: NO_ETCD,
+    ...more,
+  });
+}
+
+/** Every setting of the server, in the order in which help shows them. */
+export const SETTINGS = {
+  serverIf: setting({
+    flag: "dhcp.server-if",
+    group: NETWORK,
+    type: interfaceNames,
+    defaultNote: "loopback, on test ports",
+    help:
+      "Interfaces to answer on. The first one's network is leased from; relays may come in by " +
+      "any. No network is answered unless named here",
+  }),
+  serverIp: setting({
+    flag: "dhcp.server-ip",
+    group: NETWORK,
+    type: ipv4,
+    defaultNote: "the interface's own",
+    help:
+      "The server's address on the first interface. With the mask given too, the interface may " +
+      "appear later",
+  }),
+  subnetMask: setting({
+    flag: "dhcp.subnet-mask",
+    group: NETWORK,
+    type: netmask,
+    defaultNote: "the interface's own",
+    help: "Netmask of the first interface's network, sent to clients",
+  }),
+  router: setting({
+    flag: "dhcp.router",
+    group: NETWORK,
+    type: ipv4List,
+    defaultNote: "the server's address",
+    help: "Routers sent to clients, best first; none sends none",
+  }),
+  dns: setting({
+    flag: "dhcp.dns",
+    group: NETWORK,
+    type: ipv4List,
+    defaultNote: "the server's address",
+    help: "DNS servers sent to clients, best first; none sends none",
+  }),
+  domain: setting({
+    flag: "dhcp.domain",
+    group: NETWORK,
+    type: domainName,
+    defaultNote: "not sent",
+    help: "Domain name sent to clients",
+  }),
+  issueFrom: setting({
+    flag: "dhcp.issue-from",
+    group: NETWORK,
+    type: ipv4,
+    defaultNote: "none; required with an interface",
+    help: "First address to lease",
+  }),
+  issueTo: setting({
+    flag: "dhcp.issue-to",
+    group: NETWORK,
+    type: ipv4,
+    defaultNote: "none; required with an interface",
+    help: "Last address to lease, itself included",
+  }),
+  confinedElsewhere: setting({
+    flag: "dhcp.confined-elsewhere",
+    group: NETWORK,
+    type: boolean,
+    fallback: "false",
+    help:
+      "States that something outside this program, like systemd's RestrictNetworkInterfaces=, " +
+      "keeps the packets of other interfaces away",
+  }),
+  port: setting({
+    flag: "dhcp.port",
+    group: NETWORK,
+    type: PORT,
+    defaultNote: "67; on loopback 6767",
+    help: "UDP port that the server listens on. For tests",
+  }),
+  clientPort: setting({
+    flag: "dhcp.client-port",
+    group: NETWORK,
+    type: PORT,
+    defaultNote: "68; on loopback 6868",
+    help: "UDP port that clients listen on. For tests",
+  }),
+
+  lease: setting({
+    flag: "dhcp.lease",
+    group: LEASES,
+    type: LEASE,
+    fallback: "1h",
+    help: "Length of a lease when the client asks for none",
+  }),
+  minLease: setting({
+    flag: "dhcp.min-lease",
+    group: LEASES,
+    type: LEASE,
+    defaultNote: "2m, or the lease if shorter",
+    help: "A client that asks for a shorter lease gets this",
+  }),
+  maxLease: setting({
+    flag: "dhcp.max-lease",
+    group: LEASES,
+    type: LEASE,
+    defaultNote: "24h, or the lease if longer",
+    help: "A client that asks for a longer lease gets this",
+  }),
+  offerHold: setting({
+    flag: "dhcp.offer-hold",
+    group: LEASES,
+    type: duration("seconds", "1s", "1h", "60s"),
+    fallback: "60s",
+    help: "How long an offered address is kept for its client",
+  }),
+  quarantine: setting({
+    flag: "dhcp.quarantine",
+    group: LEASES,
+    type: duration("seconds", "1s", "8760h", "1h"),
+    // Longer than the device that squats on the address usually stays, short enough that a client
+    // that declines whatever it gets does not empty a small pool for the day.
+    fallback: "1h",
+    help: "How long a declined address is kept aside",
+  }),
+
+  storePath: setting({
+    flag: "store.path",
+    group: OPERATION,
+    type: text("FILE", "the path of a file"),
+    defaultNote:
+      "$STATE_DIRECTORY/leases.db, or /var/lib/etcdhcp/leases.db; on loopback a temporary " +
+      "place",
+    help: "The file that leases are kept in",
+  }),
+  requestTimeout: setting({
+    flag: "dhcp.request-timeout",
+    group: OPERATION,
+    type: duration("milliseconds", "10ms", "1m", "2s or 500ms"),
+    fallback: "2s",
+    help: "How long a message may wait for the store before it goes unanswered",
+  }),
+  monitorInterval: setting({
+    flag: "dhcp.monitor-interval",
+    group: OPERATION,
+    type: duration("seconds", "1s", "8760h", "5m"),
+    fallback: "5m",
+    help: "Has no effect: expired addresses come back by themselves",
+  }),
+  adminAddr: setting({
+    flag: "admin-addr",
+    group: OPERATION,
+    type: listenAddress,
+    fallback: "127.0.0.1:9842",
+    help: "Where /metrics, /healthz and /readyz are served; :9842 is every address",
+  }),
+  logFormat: setting({
+    flag: "log.format",
+    group: OPERATION,
+    type: choice("text", "json"),
+    fallback: "text",
+    help: "Form of the log on stderr",
+  }),
+  verbosity: setting({
+    flag: "v",
+    key: "log.verbosity",
+    group: OPERATION,
+    type: wholeNumber("N", 0, Number.MAX_SAFE_INTEGER),
+    fallback: "0",
+    help: "0 logs leases and trouble, 1 also why a message went unanswered, 2 also every packet",
+  }),
+
+  etcdEndpoints: etcdSetting("etcd.discovery.endpoints", "HOST:PORT,...", "etcd's endpoints"),
+  etcdSrv: etcdSetting("etcd.discovery.srv", "NAME", "Domain whose SRV records name the endpoints"),
+  etcdUsername: etcdSetting("etcd.auth.username", "NAME", "User name for etcd"),
+  etcdPassword: etcdSetting("etcd.auth.password", "PASSWORD", "Password for etcd", {
+    secret: true,
+  }),
+  etcdCa: etcdSetting("etcd.auth.ca", "FILE", "Certificate authority that etcd is checked against"),
+  etcdCert: etcdSetting("etcd.auth.cert", "FILE", "Client certificate for etcd"),
+  etcdKey: etcdSetting("etcd.auth.key", "FILE", "Key of the client certificate"),
+  etcdPrefix: etcdSetting("etcd.prefix", "PREFIX", "What keys in etcd begin with", {
+    fallback: "etcdhcp::",
+  }),
+} as const;
+
+/** The name of a setting in the environment: "dhcp.server-if" is ETCDHCP_DHCP_SERVER_IF. */
+export function environmentName(row: Setting): string {
+  return "ETCDHCP_" + row.key.toUpperCase().replaceAll(/[.-]/g, "_");
+}
+
+/** Flags of the original's log library that unit files still carry. Taken, and without effect. */
+export const RETIRED_FLAGS: readonly { readonly flag: string; readonly boolean: boolean }[] = [
+  { flag: "logtostderr", boolean: true },
+  { flag: "alsologtostderr", boolean: true },
+  { flag: "stderrthreshold", boolean: false },
+  { flag: "log_dir", boolean: false },
+  { flag: "log_backtrace_at", boolean: false },
+  { flag: "vmodule", boolean: false },
+];
+
+/** What help says of a setting's default; empty when there is none worth saying. */
+export function defaultText(row: Setting): string {
+  return row.defaultNote ?? row.fallback ?? "";
+}
+
+/** The reference of all settings as a Markdown table, for the README. Ends with a line break. */
+export function settingsReference(): string {
+  const cell = (text: string) => text.replaceAll("|", "\\|");
+  const lines = ["| Flag | Environment | Default | Meaning |", "| --- | --- | --- | --- |"];
+  for (const row of Object.values<Setting>(SETTINGS)) {
+    const value = row.type.placeholder === "" ? "" : ` ${row.type.placeholder}`;
+    const fallback = row.defaultNote ?? (row.fallback ? `\`${row.fallback}\`` : "");
+    lines.push(
+      `| \`--${row.flag}${cell(value)}\` | \`${environmentName(row)}\` | ${cell(fallback)} | ` +
+        `${cell(row.help)} |`,
+    );
+  }
+  return lines.join("\n") + "\n";
+}

@@ -1,0 +1,70 @@
+/**
+ * A lease: one address's entry in the book, and who it belongs to.
+ *
+ * @module
+ */
+
+import type { Ipv4, Mac } from "../wire/address.ts";
+
+/**
+ * What a client is known by: its hardware address, or "id:" and the hex of its client identifier
+ * where it has no hardware address (RFC 4390) or the operator chose to key by identifier.
+ */
+export type ClientKey = string & { readonly __brand: "ClientKey" };
+
+/**
+ * - `bound`: the client may use the address until `expires`.
+ * - `released`, `expired`: free again; kept so that its last holder can have it back.
+ * - `declined`: found in use by a stranger, kept aside until `expires`.
+ */
+export type LeaseState = "bound" | "released" | "expired" | "declined";
+
+/** One address's entry in the lease book. Instants are milliseconds since 1970, UTC. */
+export interface Lease {
+  readonly address: Ipv4;
+  /** The subnet's name, empty for the one subnet without a name. */
+  readonly subnet: string;
+  readonly client: ClientKey;
+  readonly mac: Mac;
+  /** The client identifier (option 61) in hex, empty when the client sent none. */
+  readonly clientId: string;
+  /** The host name (option 12) that the client gave, empty when it gave none. */
+  readonly hostname: string;
+  readonly state: LeaseState;
+  /** When this client first got this address. */
+  readonly since: number;
+  /** When the lease was last written for the client. */
+  readonly renewed: number;
+  /** When the lease, or the quarantine, ends. Infinity for a binding that never does. */
+  readonly expires: number;
+  /** The server identifier (option 54) under which it was given. */
+  readonly server: Ipv4;
+  /** The relay it was asked through (giaddr), 0 for none. */
+  readonly relay: Ipv4;
+}
+
+declare const committed: unique symbol;
+
+/**
+ * Something that is durable: a crash of this program, or a power cut, cannot lose it. `ackFor` asks
+ * for a `Committed<Lease>`, so that no ACK can be written for anything less.
+ */
+export type Committed<T> = T & { readonly [committed]: true };
+
+/**
+ * States that a value is durable. Only a store may say so: the layer check refuses an import of
+ * this function from anywhere but `lib/store/`.
+ */
+export function markCommitted<T>(value: T): Committed<T> {
+  return value as Committed<T>;
+}
+
+/** Whether the lease keeps its address from everybody else at this instant. */
+export function isHeld(lease: Lease, now: number): boolean {
+  return (lease.state === "bound" || lease.state === "declined") && lease.expires > now;
+}
+
+/** Whether the client may use the address at this instant. */
+export function isBound(lease: Lease, now: number): boolean {
+  return lease.state === "bound" && lease.expires > now;
+}

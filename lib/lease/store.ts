@@ -1,0 +1,140 @@
+/**
+ * The contract that every store of leases obeys, and what the rest of the program sees of it.
+ * `tests/store/contract.ts` runs one suite over all of them.
+ *
+ * @module
+ */
+
+import { OperatorError } from "../config/operator_error.ts";
+import type { Ipv4, Mac } from "../wire/address.ts";
+import type { AddressSet, AddressSpace } from "./address_set.ts";
+import type { ClientKey, Committed, Lease } from "./lease.ts";
+
+/**
+ * Binds an address to a client until `expires`, if nobody else holds it: a new lease, a renewal, or
+ * a move, in which the client's other address in the subnet is freed in the same step.
+ */
+export interface Bind {
+  readonly kind: "bind";
+  readonly subnet: string;
+  readonly client: ClientKey;
+  readonly address: Ipv4;
+  readonly expires: number;
+  readonly mac: Mac;
+  readonly clientId: string;
+  readonly hostname: string;
+  readonly server: Ipv4;
+  readonly relay: Ipv4;
+}
+
+/** Frees the address that the client holds, and no other client's. */
+export interface Release {
+  readonly kind: "release";
+  readonly subnet: string;
+  readonly client: ClientKey;
+  readonly address: Ipv4;
+}
+
+/**
+ * Takes the address from the client that holds it and keeps it from everyone until `until`.
+ * When more than `limit` addresses of the subnet would then be kept aside, the one declined
+ * longest ago returns to the pool in exchange.
+ */
+export interface Decline {
+  readonly kind: "decline";
+  readonly subnet: string;
+  readonly client: ClientKey;
+  readonly address: Ipv4;
+  readonly until: number;
+  readonly limit: number;
+}
+
+/** Frees the address if its lease or quarantine has ended. */
+export interface Expire {
+  readonly kind: "expire";
+  readonly address: Ipv4;
+}
+
+export type Operation = Bind | Release | Decline | Expire;
+
+/**
+ * What became of an operation:
+ * - `done`: durable. `lease` is the entry as it now stands, `before` what stood there, `freed` an
+ *   address that came free in the same step.
+ * - `taken`: nothing changed; another client holds the address, or it is kept aside.
+ * - `refused`: nothing changed; the client does not hold it, or it is not due.
+ * - `unknown`: the store could not commit, or cannot say whether it did. Whoever asked must be
+ *   told nothing; asking again is safe and finds out.
+ */
+export type Result =
+  | {
+    readonly kind: "done";
+    readonly lease: Committed<Lease>;
+    readonly before: Lease | undefined;
+    readonly freed: Lease | undefined;
+  }
+  | { readonly kind: "taken" }
+  | { readonly kind: "refused" }
+  | { readonly kind: "unknown"; readonly reason: string };
+
+/** How many addresses of a subnet are in which state. */
+export interface AddressCounts {
+  readonly free: number;
+  readonly bound: number;
+  readonly declined: number;
+}
+
+/** What is known of the leases without asking the store: to decide what to offer, never to give. */
+export interface LeaseView {
+  /**
+   * The client's entry in the subnet: what it holds, or the last address it held as long as nobody
+   * else has been given that.
+   */
+  ofClient(subnet: string, client: ClientKey): Lease | undefined;
+  ofAddress(address: Ipv4): Lease | undefined;
+  /** Whether the client may be given the address: in a pool, or reserved for it; not for another. */
+  isLeasable(subnet: string, address: Ipv4, client: ClientKey): boolean;
+  /** Whether the address is reserved for somebody. */
+  isReserved(subnet: string, address: Ipv4): boolean;
+  /** Whether the client may be given the address and nobody else holds it at this instant. */
+  isAvailable(subnet: string, address: Ipv4, client: ClientKey, now: number): boolean;
+  /**
+   * The free address nearest after a position (any u32), not one of `avoid`; those that nobody has
+   * held come first, so that previous holders find theirs again.
+   */
+  pick(subnet: string, position: number, avoid: AddressSet): Ipv4 | undefined;
+  /** How many addresses the subnet's pools have, less what is excluded or reserved. */
+  poolSize(subnet: string): number;
+  /** The numbering of the subnet's pools, for sets of its addresses. */
+  space(subnet: string): AddressSpace;
+  counts(subnet: string): AddressCounts;
+}
+
+/**
+ * A book of leases.
+ *
+ * Law 1 lives here: of all the `bind` operations on one address, however they are interleaved,
+ * at most one client's is `done` until its lease has expired or it gave the address back.
+ * A result is `done` only when the change is durable, and the view shows it by then.
+ */
+export interface LeaseStore {
+  readonly view: LeaseView;
+  /**
+   * Settles operations, each by itself and in their order; the results stand in the same order.
+   * Those of one call, and of calls that arrive while an earlier one is under way, may share one
+   * transaction (group commit). Never rejects: what cannot be settled is `unknown`.
+   *
+   * @param now Milliseconds since 1970: what is expired is judged at this instant.
+   */
+  commit(operations: readonly Operation[], now: number): Promise<readonly Result[]>;
+  /** Addresses whose lease or quarantine has ended by now, at most `limit`: to be expired. */
+  due(now: number, limit: number): readonly Ipv4[];
+  /** Why the store cannot commit, undefined while it can. Tries again to find out if it may. */
+  trouble(): string | undefined;
+  close(): Promise<void>;
+}
+
+/** A store that cannot be opened: the message is one line that says what to do. */
+export class StoreError extends OperatorError {
+  override readonly name = "StoreError";
+}

@@ -1,0 +1,342 @@
+/**
+ * A port over Deno's sockets.
+ *
+ * Waiting for datagrams is Deno's. With the C library at hand, what else has arrived by then is
+ * fetched in one call, and replies leave in one call: the cost of a datagram is in the calls, not
+ * in its octets. Without it everything works one by one.
+ *
+ * @module
+ */
+
+import { OperatorError } from "../config/operator_error.ts";
+import type { ServedInterface } from "../config/model.ts";
+import type { Destination } from "../protocol/outcome.ts";
+import { formatIpv4, type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from "../wire/address.ts";
+import { Confinement } from "./confinement.ts";
+import type { BatchReceiver, BatchSender, InterfaceState, Libc } from "./libc.ts";
+import { type Datagram, LARGEST_MESSAGE, type Port, type PortEvents } from "./port.ts";
+
+/** The largest datagram that is read, octets. A DHCP message on Ethernet is at most 1472. */
+const LARGEST_DATAGRAM = 2048;
+
+/** Asked of the kernel for datagrams that wait, octets: some thousands of messages. */
+const KERNEL_BUFFER = 4 * 1024 * 1024;
+
+/** The most datagrams handed over at once. */
+const MOST_AT_ONCE = 4096;
+
+/** Payloads are copied one behind the other into blocks of this size, octets. */
+const BLOCK = 64 * 1024;
+
+/** What a port is opened with. */
+export interface InterfacePortOptions {
+  readonly served: ServedInterface;
+  readonly port: number;
+  readonly clientPort: number;
+  readonly confinement: Confinement;
+  readonly libc: Libc | undefined;
+  /** Whether other sockets of this server are bound to the same port. */
+  readonly shared: boolean;
+  readonly events: PortEvents;
+}
+
+/** The sockets of an interface while it is there. */
+interface Sockets {
+  /** Hears broadcasts. */
+  readonly wide: Deno.DatagramConn;
+  /**
+   * Bound to the interface's address, where a socket that is not tied to the interface has to send
+   * from, for a broadcast to leave through the right one. It hears what is unicast to the server.
+   */
+  readonly narrow: Deno.DatagramConn | undefined;
+  readonly fd: number | undefined;
+  readonly state: InterfaceState | undefined;
+  readonly receiver: BatchReceiver | undefined;
+  readonly sender: BatchSender | undefined;
+}
+
+export class InterfacePort implements Port {
+  readonly #options: InterfacePortOptions;
+  #sockets: Sockets | undefined;
+  #closed = false;
+  #down: string | undefined;
+  #neighbours = true;
+  #inbox: Datagram[] = [];
+  #wake: (() => void) | undefined;
+  #block = new Uint8Array(BLOCK);
+  #used = 0;
+
+  /**
+   * Opens the port, or, when the interface is not there yet, waits for it: see `check`.
+   *
+   * @throws {OperatorError} when the interface is there and its socket cannot be had: the message says why.
+   */
+  constructor(options: InterfacePortOptions) {
+    this.#options = options;
+    this.#neighbours = options.confinement === Confinement.DEVICE;
+    if (this.#isPresent()) this.#open();
+    else this.#setDown(`there is no interface ${options.served.name} yet`);
+  }
+
+  async receive(): Promise<readonly Datagram[]> {
+    while (this.#inbox.length === 0 && !this.#closed) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    const datagrams = this.#inbox;
+    this.#inbox = [];
+    return datagrams;
+  }
+
+  send(destination: Destination, write: (into: Uint8Array) => number): void {
+    const sockets = this.#sockets;
+    if (sockets === undefined) {
+      this.#options.events.sendFailed(this.#down!);
+      return;
+    }
+    const { port, clientPort } = this.#options;
+    const to = this.#addressOf(destination, sockets);
+    const toPort = destination.kind === "relay" ? port : clientPort;
+    if (sockets.sender !== undefined) {
+      sockets.sender.add(to, toPort, write);
+      return;
+    }
+    const message = new Uint8Array(LARGEST_MESSAGE);
+    const length = write(message);
+    const address = { transport: "udp", hostname: formatIpv4(to), port: toPort } as const;
+    (sockets.narrow ?? sockets.wide).send(message.subarray(0, length), address)
+      .catch((error) => this.#options.events.sendFailed(messageOf(error)));
+  }
+
+  flush(): void {
+    this.#sockets?.sender?.flush();
+  }
+
+  trouble(): string | undefined {
+    return this.#down;
+  }
+
+  /** Looks whether the interface went away, came back or changed: to be called every second. */
+  check(): void {
+    if (this.#closed || this.#options.confinement === Confinement.LOOPBACK) return;
+    const { name } = this.#options.served;
+    const before = this.#sockets?.state;
+    const present = this.#isPresent();
+    const state = this.#state();
+    const replaced = before !== undefined && before.index !== state?.index;
+    if (this.#sockets !== undefined && (!present || replaced)) {
+      this.#closeSockets();
+      this.#setDown(`interface ${name} has disappeared`);
+    }
+    if (this.#sockets === undefined && present) {
+      try {
+        this.#open();
+      } catch (error) {
+        this.#setDown(messageOf(error));
+        return;
+      }
+    }
+    if (this.#sockets === undefined) return;
+    if (state !== undefined && !state.up) this.#setDown(`interface ${name} is down`);
+    else this.#setUp();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.flush();
+    this.#closeSockets();
+    this.#wake?.();
+  }
+
+  #addressOf(destination: Destination, sockets: Sockets): Ipv4 {
+    switch (destination.kind) {
+      case "relay":
+      case "client":
+        return destination.address;
+      case "unconfigured":
+        return this.#enterNeighbour(destination.address, destination.chaddr, sockets)
+          ? destination.address
+          : this.#broadcast();
+      case "broadcast":
+        return this.#broadcast();
+    }
+  }
+
+  /** Loopback knows no broadcast that reaches a client there. */
+  #broadcast(): Ipv4 {
+    const { confinement, served } = this.#options;
+    return confinement === Confinement.LOOPBACK ? served.address : LIMITED_BROADCAST;
+  }
+
+  #enterNeighbour(address: Ipv4, chaddr: Uint8Array, { fd }: Sockets): boolean {
+    const { libc, served, events } = this.#options;
+    if (!this.#neighbours || libc === undefined || fd === undefined) return false;
+    const result = libc.setNeighbour(fd, served.name, address, chaddr);
+    if (result === "forbidden") {
+      this.#neighbours = false;
+      events.notice(
+        "info",
+        `replies on ${served.name} are broadcast: unicast to clients without an address needs ` +
+          "CAP_NET_ADMIN",
+      );
+    }
+    return result === "done";
+  }
+
+  #open(): void {
+    const { served, port, confinement, libc, shared, events } = this.#options;
+    const own = formatIpv4(served.address);
+    if (confinement !== Confinement.DEVICE || libc === undefined) {
+      const split = confinement === Confinement.ELSEWHERE;
+      const hostname = split ? "0.0.0.0" : own;
+      const wide = listen(hostname, port, split || shared);
+      let narrow: Deno.DatagramConn | undefined;
+      try {
+        narrow = split ? listen(own, port, true) : undefined;
+      } catch (error) {
+        wide.close();
+        throw error;
+      }
+      this.#start({
+        wide,
+        narrow,
+        fd: undefined,
+        state: undefined,
+        receiver: undefined,
+        sender: undefined,
+      });
+      return;
+    }
+    const wide = listen("0.0.0.0", port, shared);
+    const fd = libc.findSocket(UNSPECIFIED, port);
+    const refused = fd === undefined
+      ? "its descriptor cannot be found"
+      : libc.bindToDevice(fd, served.name);
+    if (fd === undefined || refused !== undefined) {
+      wide.close();
+      if (fd !== undefined) libc.forget(fd);
+      throw new OperatorError(
+        `cannot tie the socket to ${served.name}: ${refused}; it needs root or CAP_NET_RAW`,
+      );
+    }
+    libc.setBuffers(fd, KERNEL_BUFFER);
+    this.#start({
+      wide,
+      narrow: undefined,
+      fd,
+      state: libc.interfaceState(fd, served.name),
+      receiver: libc.receiver(fd, LARGEST_DATAGRAM),
+      sender: libc.sender(fd, (reason) => events.sendFailed(reason)),
+    });
+  }
+
+  #start(sockets: Sockets): void {
+    this.#sockets = sockets;
+    this.#listenTo(sockets.wide, sockets);
+    if (sockets.narrow !== undefined) this.#listenTo(sockets.narrow, sockets);
+    if (this.#down !== undefined) this.#setUp();
+  }
+
+  async #listenTo(socket: Deno.DatagramConn, sockets: Sockets): Promise<void> {
+    const buffer = new Uint8Array(LARGEST_DATAGRAM);
+    while (this.#sockets === sockets) {
+      try {
+        const [payload, source] = await socket.receive(buffer);
+        this.#take(payload, payload.length, (source as Deno.NetAddr).port);
+        this.#drain(sockets);
+      } catch (error) {
+        if (this.#sockets !== sockets) return;
+        // Some errors of a datagram sent earlier are reported here (ICMP); the socket is good.
+        this.#options.events.notice("warn", `receiving failed: ${messageOf(error)}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  }
+
+  #drain({ receiver }: Sockets): void {
+    if (receiver === undefined) return;
+    while (
+      this.#inbox.length < MOST_AT_ONCE &&
+      receiver.drain((payload, length, port, whole) => {
+        if (whole) this.#take(payload, length, port);
+        else this.#options.events.oversized();
+      })
+    );
+  }
+
+  /** Copies a payload out of the buffer that the next datagram will use. */
+  #take(payload: Uint8Array, length: number, sourcePort: number): void {
+    if (length > LARGEST_DATAGRAM - 1) {
+      this.#options.events.oversized();
+      return;
+    }
+    if (this.#used + length > BLOCK) {
+      this.#block = new Uint8Array(BLOCK);
+      this.#used = 0;
+    }
+    const copy = this.#block.subarray(this.#used, this.#used + length);
+    copy.set(length === payload.length ? payload : payload.subarray(0, length));
+    this.#used += length;
+    this.#inbox.push({ payload: copy, sourcePort });
+    if (this.#inbox.length === 1) this.#wake?.();
+  }
+
+  /** Without the C library only an interface that has an address can be seen. */
+  #isPresent(): boolean {
+    const { served, confinement, libc } = this.#options;
+    if (confinement === Confinement.LOOPBACK) return true;
+    if (libc !== undefined && this.#sockets?.fd !== undefined) return this.#state() !== undefined;
+    return Deno.networkInterfaces().some(({ name }) => name === served.name);
+  }
+
+  #state(): InterfaceState | undefined {
+    const { libc, served } = this.#options;
+    const fd = this.#sockets?.fd;
+    return fd === undefined ? undefined : libc?.interfaceState(fd, served.name);
+  }
+
+  #closeSockets(): void {
+    const sockets = this.#sockets;
+    if (sockets === undefined) return;
+    this.#sockets = undefined;
+    if (sockets.fd !== undefined) this.#options.libc?.forget(sockets.fd);
+    sockets.wide.close();
+    sockets.narrow?.close();
+  }
+
+  #setDown(reason: string): void {
+    if (this.#down === reason) return;
+    this.#down = reason;
+    this.#options.events.notice("warn", `${reason}; waiting for it`);
+  }
+
+  #setUp(): void {
+    if (this.#down === undefined) return;
+    this.#down = undefined;
+    this.#options.events.notice("info", `interface ${this.#options.served.name} is back; serving`);
+  }
+}
+
+function listen(hostname: string, port: number, shared: boolean): Deno.DatagramConn {
+  try {
+    return Deno.listenDatagram({ transport: "udp", hostname, port, reuseAddress: shared });
+  } catch (error) {
+    throw new OperatorError(`cannot listen on ${hostname} port ${port}: ${hintOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function hintOf(error: unknown): string {
+  if (error instanceof Deno.errors.AddrInUse) {
+    return "another program serves DHCP here; stop it (ss -ulpn shows which)";
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return "not permitted; ports below 1024 need root or CAP_NET_BIND_SERVICE";
+  }
+  if (error instanceof Deno.errors.AddrNotAvailable) return "no interface has this address";
+  return messageOf(error);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,48 @@
+/**
+ * The contract between the server loop and a network interface.
+ *
+ * @module
+ */
+
+import type { Destination } from "../protocol/outcome.ts";
+
+/** A datagram as it came in. The payload is the receiver's: it is not used again. */
+export interface Datagram {
+  readonly payload: Uint8Array;
+  /** The UDP port that it came from. */
+  readonly sourcePort: number;
+}
+
+/** The largest message that is sent, octets: what Ethernet carries in one piece. */
+export const LARGEST_MESSAGE = 1472;
+
+/** A UDP socket on one network interface, which may go away and come back. */
+export interface Port {
+  /**
+   * Waits for datagrams; resolves with all that are there, in the order in which they came, or with
+   * none once the port is closed. Never rejects.
+   */
+  receive(): Promise<readonly Datagram[]>;
+  /**
+   * Sends a message, at the latest when `flush` is called.
+   *
+   * @param write Writes the message into a buffer of `LARGEST_MESSAGE` octets and returns its
+   * length.
+   */
+  send(destination: Destination, write: (into: Uint8Array) => number): void;
+  /** Sends what has not been sent yet. Never throws: what cannot be sent is counted. */
+  flush(): void;
+  /** Why nothing can be received or sent at present; undefined when all is well. */
+  trouble(): string | undefined;
+  close(): void;
+}
+
+/** What a port has to tell. */
+export interface PortEvents {
+  /** The interface went away, came back, or some feature is not to be had. */
+  notice(level: "info" | "warn", text: string): void;
+  /** A message could not be sent. */
+  sendFailed(reason: string): void;
+  /** A datagram was too long to be a DHCP message of ours. */
+  oversized(): void;
+}

@@ -1,0 +1,338 @@
+/**
+ * The server loop: receive, decide, commit, send. The only place that acts on what the protocol
+ * decides, and the one where everything is counted, timed and logged.
+ *
+ * Datagrams are handled in the batches in which they arrive. What a batch wants of the store goes
+ * to it in one call, so the claims of a batch share a transaction, and their ACKs leave together
+ * once it is durable.
+ *
+ * @module
+ */
+
+import type { Metrics } from "./admin/metrics.ts";
+import type { Clock } from "./config/clock.ts";
+import type { Log } from "./config/log.ts";
+import type { ServedInterface, ServerConfig } from "./config/model.ts";
+import { Offers } from "./lease/offers.ts";
+import type { LeaseStore, Operation, Result } from "./lease/store.ts";
+import type { Datagram, Port } from "./net/port.ts";
+import { accept } from "./protocol/accept.ts";
+import { decide } from "./protocol/decide.ts";
+import { type Commit, type Outcome, type Reply, type Silence } from "./protocol/outcome.ts";
+import { SilenceReason } from "./protocol/outcome.ts";
+import { formatIpv4, formatMac, type Ipv4 } from "./wire/address.ts";
+import { DecodeError } from "./wire/bytes.ts";
+import { decodeMessage, encodeMessage, isDiscover, type Message } from "./wire/message.ts";
+import { messageType, messageTypeName } from "./wire/registry.ts";
+
+/**
+ * How many DISCOVERs of one batch are answered, less the claims that the store is still busy with.
+ * A batch is what arrived while the one before it was handled, so more than this means that more
+ * arrives than can be served.
+ */
+const MOST_DISCOVERS = 400;
+
+/** How many claims may wait for the store. */
+const MOST_CLAIMS = 4000;
+
+/** Expiries in one transaction. */
+const MOST_EXPIRIES = 500;
+
+/** How often expired leases are looked for, and the store and the interfaces looked at, ms. */
+const ROUND = 1000;
+
+/** How long a stop waits for the store to settle what is under way, milliseconds. */
+const DRAIN = 2000;
+
+/** An interface and the port that serves it. */
+export interface ServedPort {
+  readonly served: ServedInterface;
+  readonly port: Port;
+}
+
+/** What a server is made of. */
+export interface ServerParts {
+  readonly config: ServerConfig;
+  readonly store: LeaseStore;
+  readonly ports: readonly ServedPort[];
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** A message on its way to an answer. */
+interface Exchange {
+  readonly message: Message;
+  /** "discover", "request" and so on: the label of metrics. */
+  readonly type: string;
+  readonly at: ServedPort;
+  /** When it was taken up, by the clock's `elapsed`. */
+  readonly started: number;
+}
+
+/** A message whose answer the store decides. */
+interface Claim {
+  readonly exchange: Exchange;
+  readonly commit: Commit;
+}
+
+export class Server {
+  readonly #parts: ServerParts;
+  readonly #offers = new Map<string, Offers>();
+  #claims = 0;
+  #stopping = false;
+  #trouble: string | undefined;
+  #stopRounds: (() => void) | undefined;
+  #commits = new Set<Promise<void>>();
+  #expiring = false;
+
+  constructor(parts: ServerParts) {
+    this.#parts = parts;
+    for (const { name = "" } of parts.config.subnets) {
+      this.#offers.set(name, new Offers(parts.store.view.space(name)));
+    }
+  }
+
+  /** Starts to answer. */
+  start(): void {
+    for (const at of this.#parts.ports) this.#listen(at);
+    this.#stopRounds = this.#parts.clock.every(ROUND, () => this.#round());
+  }
+
+  /** Why clients would not be answered, one line each; empty when they would. */
+  reasonsNotReady(): string[] {
+    const reasons = this.#parts.ports.map(({ port }) => port.trouble());
+    const all = [...reasons, this.#trouble, this.#stopping ? "stopping" : undefined];
+    return all.filter((reason) => reason !== undefined);
+  }
+
+  /** Whether the store could commit when it was last tried. */
+  storeUp(): boolean {
+    return this.#trouble === undefined;
+  }
+
+  /** Takes nothing more, lets the store settle what it has, sends what that allows, and closes. */
+  async stop(): Promise<void> {
+    const { ports, store, clock } = this.#parts;
+    this.#stopping = true;
+    this.#stopRounds?.();
+    await Promise.race([Promise.all(this.#commits), clock.sleep(DRAIN)]);
+    for (const { port } of ports) port.close();
+    await store.close();
+  }
+
+  async #listen(at: ServedPort): Promise<void> {
+    while (!this.#stopping) {
+      const datagrams = await at.port.receive();
+      if (datagrams.length === 0) return;
+      if (!this.#stopping) this.#handle(datagrams, at);
+    }
+  }
+
+  #handle(datagrams: readonly Datagram[], at: ServedPort): void {
+    const { clock } = this.#parts;
+    const now = clock.now();
+    const started = clock.elapsed();
+    const claims: Claim[] = [];
+    for (const datagram of this.#shed(datagrams)) {
+      const claim = this.#takeUp(datagram, at, now, started);
+      if (claim !== undefined) claims.push(claim);
+    }
+    at.port.flush();
+    if (claims.length > 0) this.#settle(claims, at, now);
+  }
+
+  /**
+   * Leaves out what cannot be served in time, the oldest DISCOVERs first: whoever sent them will
+   * ask again, and has asked others as well. Only when the store cannot follow are claims left out.
+   */
+  #shed(datagrams: readonly Datagram[]): readonly Datagram[] {
+    const room = Math.max(0, MOST_DISCOVERS - this.#claims);
+    if (datagrams.length <= room) return datagrams;
+    const kept: Datagram[] = [];
+    let discovers = 0;
+    let claims = this.#claims;
+    for (const datagram of datagrams.toReversed()) {
+      const keep = isDiscover(datagram.payload) ? discovers++ < room : claims++ < MOST_CLAIMS;
+      if (keep) kept.push(datagram);
+      else this.#parts.metrics.dropped(SilenceReason.OVERLOAD);
+    }
+    return kept.reverse();
+  }
+
+  /** Handles a datagram as far as that goes without the store. */
+  #takeUp(
+    datagram: Datagram,
+    at: ServedPort,
+    now: number,
+    started: number,
+  ): Claim | undefined {
+    const { config, store, metrics } = this.#parts;
+    let message: Message;
+    let type: string;
+    let outcome: Outcome;
+    try {
+      message = decodeMessage(datagram.payload);
+      const accepted = accept(message, datagram.sourcePort);
+      if (typeof accepted === "string") {
+        metrics.received("other");
+        this.#drop(accepted, message);
+        return undefined;
+      }
+      type = labelOf(accepted);
+      metrics.received(type);
+      outcome = decide(accepted, message, at.served, {
+        interfaces: config.interfaces,
+        subnets: config.subnets,
+        leases: store.view,
+        offers: this.#offers,
+        storeUp: this.#trouble === undefined,
+      }, now);
+    } catch (error) {
+      this.#dropFor(error);
+      return undefined;
+    }
+    const exchange: Exchange = { message, type, at, started };
+    if (outcome.kind === "commit") return { exchange, commit: outcome };
+    this.#conclude(outcome, exchange);
+    return undefined;
+  }
+
+  #settle(claims: readonly Claim[], at: ServedPort, now: number): void {
+    const { store } = this.#parts;
+    this.#claims += claims.length;
+    const settled = store.commit(claims.map(({ commit }) => commit.operation), now)
+      .then((results) => {
+        this.#claims -= claims.length;
+        claims.forEach(({ exchange, commit }, index) => {
+          const result = results[index]!;
+          this.#noteResult(commit.operation, result);
+          this.#conclude(commit.settle(result), exchange);
+        });
+        at.port.flush();
+        this.#commits.delete(settled);
+      });
+    this.#commits.add(settled);
+  }
+
+  /** Sends or keeps silent, and remembers or forgets the offer. */
+  #conclude(outcome: Reply | Silence, exchange: Exchange): void {
+    const { metrics, config, clock } = this.#parts;
+    const { message, at } = exchange;
+    if (outcome.withdraw !== undefined) {
+      for (const offers of this.#offers.values()) offers.withdraw(outcome.withdraw);
+    }
+    if (outcome.kind === "silence") {
+      if (outcome.reason !== SilenceReason.NO_REPLY_WANTED) this.#drop(outcome.reason, message);
+      return;
+    }
+    const { message: reply, destination, maxSize, hold } = outcome;
+    if (hold !== undefined) this.#offers.get(hold.subnet)!.hold(hold);
+    at.port.send(destination, (into) => encodeMessage(reply, into, maxSize).length);
+    metrics.sent(labelOf(reply.options.get(messageType)!));
+    metrics.requestDuration(exchange.type, (clock.elapsed() - exchange.started) / 1000);
+    if (config.log.verbosity >= 2) this.#logReply(reply, destination.kind);
+  }
+
+  /** Once a second: expired offers, expired leases, a store in trouble. */
+  #round(): void {
+    const { clock, store } = this.#parts;
+    const now = clock.now();
+    for (const offers of this.#offers.values()) offers.expire(now);
+    this.#noteTrouble(store.trouble());
+    this.#expire(now);
+  }
+
+  async #expire(now: number): Promise<void> {
+    const { store } = this.#parts;
+    if (this.#expiring) return;
+    this.#expiring = true;
+    try {
+      while (true) {
+        const due = store.due(now, MOST_EXPIRIES);
+        if (due.length === 0) return;
+        const operations = due.map((address): Operation => ({ kind: "expire", address }));
+        const results = await store.commit(operations, now);
+        results.forEach((result, index) => this.#noteResult(operations[index]!, result));
+      }
+    } finally {
+      this.#expiring = false;
+    }
+  }
+
+  #noteResult(operation: Operation, result: Result): void {
+    if (result.kind === "unknown") this.#noteTrouble(result.reason);
+    if (result.kind !== "done") return;
+    this.#noteTrouble(undefined);
+    const { lease, before, freed } = result;
+    const renewed = before?.client === lease.client && before.state === "bound";
+    const name = {
+      bind: renewed ? "lease renewed" : "lease created",
+      release: "lease released",
+      decline: "address declined",
+      expire: before?.state === "declined" ? "quarantine ended" : "lease expired",
+    }[operation.kind];
+    this.#parts.log.event(name, {
+      ip: formatIpv4(lease.address),
+      client: lease.client,
+      hostname: lease.hostname || undefined,
+      subnet: lease.subnet || undefined,
+      seconds: operation.kind === "bind"
+        ? Math.round((lease.expires - lease.renewed) / 1000)
+        : undefined,
+      relay: lease.relay === 0 ? undefined : formatIpv4(lease.relay),
+      freed: freed === undefined ? undefined : formatIpv4(freed.address),
+    });
+  }
+
+  #noteTrouble(trouble: string | undefined): void {
+    if (trouble !== undefined && this.#trouble === undefined) {
+      this.#parts.log.error(`${trouble}; no leases until it can`);
+    }
+    if (trouble === undefined && this.#trouble !== undefined) {
+      this.#parts.log.info("the lease book can be written again; serving");
+    }
+    this.#trouble = trouble;
+  }
+
+  /** Whatever a message brings about, the loop goes on. */
+  #dropFor(error: unknown): void {
+    if (error instanceof DecodeError) {
+      this.#drop(SilenceReason.MALFORMED, undefined, error.message);
+      return;
+    }
+    this.#drop(SilenceReason.FAULT, undefined);
+    this.#parts.log.error("fault while handling a message; please report it", {
+      stack: error instanceof Error ? error.stack : String(error),
+    });
+  }
+
+  #drop(reason: SilenceReason, message: Message | undefined, detail?: string): void {
+    const { metrics, log } = this.#parts;
+    metrics.dropped(reason);
+    if (log.verbosity < 1) return;
+    log.debug("dropped", {
+      reason,
+      client: message === undefined ? undefined : formatMac(message.chaddr),
+      detail,
+    });
+  }
+
+  #logReply(reply: Message, to: string): void {
+    this.#parts.log.debug("sent", {
+      type: labelOf(reply.options.get(messageType)!),
+      client: formatMac(reply.chaddr),
+      ip: formatIpv4(reply.yiaddr as Ipv4),
+      to,
+    });
+  }
+}
+
+const LABELS: readonly string[] = Array.from(
+  { length: 9 },
+  (_, type) => messageTypeName(type).toLowerCase(),
+);
+
+function labelOf(type: number): string {
+  return LABELS[type] ?? "unknown";
+}
