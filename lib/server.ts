@@ -2,9 +2,8 @@
  * The server loop: receive, decide, commit, send. The only place that acts on what the protocol
  * decides, and the one where everything is counted, timed and logged.
  *
- * Datagrams are handled in the batches in which they arrive. What a batch wants of the store goes
- * to it in one call, so the claims of a batch share a transaction, and their ACKs leave together
- * once it is durable.
+ * Datagrams are handled in slices. What a slice wants of the store goes to it in one call, so its
+ * claims share a transaction, and their ACKs leave together once it is durable.
  *
  * @module
  */
@@ -16,24 +15,24 @@ import type { ServedInterface, ServerConfig } from "./config/model.ts";
 import { Offers } from "./lease/offers.ts";
 import type { LeaseStore, Operation, Result } from "./lease/store.ts";
 import type { Datagram, Port } from "./net/port.ts";
+import { ArrivalQueue } from "./net/queue.ts";
 import { accept } from "./protocol/accept.ts";
 import { decide } from "./protocol/decide.ts";
 import { type Commit, type Outcome, type Reply, type Silence } from "./protocol/outcome.ts";
 import { SilenceReason } from "./protocol/outcome.ts";
 import { formatIpv4, formatMac, type Ipv4 } from "./wire/address.ts";
 import { DecodeError } from "./wire/bytes.ts";
-import { decodeMessage, encodeMessage, isDiscover, type Message } from "./wire/message.ts";
+import { decodeMessage, encodeMessage, type Message } from "./wire/message.ts";
 import { messageType, messageTypeName } from "./wire/registry.ts";
 
 /**
- * How many DISCOVERs of one batch are answered, less the claims that the store is still busy with.
- * A batch is what arrived while the one before it was handled, so more than this means that more
- * arrives than can be served.
+ * How many datagrams are handled between looking at the sockets. Replies leave in bursts of this
+ * size, and a relay's socket buffer, by default, takes little more than a hundred.
  */
-const MOST_DISCOVERS = 400;
+const SLICE = 64;
 
-/** How many claims may wait for the store. */
-const MOST_CLAIMS = 4000;
+/** While so many claims wait for the store, nothing new is taken up. */
+const MOST_CLAIMS = 2000;
 
 /** Expiries in one transaction. */
 const MOST_EXPIRIES = 500;
@@ -121,11 +120,15 @@ export class Server {
     await store.close();
   }
 
-  async #listen(at: ServedPort): Promise<void> {
+  async #listen({ served, port }: ServedPort): Promise<void> {
+    const { clock, metrics } = this.#parts;
+    const queue = new ArrivalQueue();
     while (!this.#stopping) {
-      const datagrams = await at.port.receive();
-      if (datagrams.length === 0) return;
-      if (!this.#stopping) this.#handle(datagrams, at);
+      if (queue.length === 0) await port.arrival();
+      const shed = queue.add(port.take());
+      for (let i = 0; i < shed; i++) metrics.dropped(SilenceReason.OVERLOAD);
+      if (this.#claims < MOST_CLAIMS) this.#handle(queue.take(SLICE), { served, port });
+      await clock.turn();
     }
   }
 
@@ -134,30 +137,12 @@ export class Server {
     const now = clock.now();
     const started = clock.elapsed();
     const claims: Claim[] = [];
-    for (const datagram of this.#shed(datagrams)) {
+    for (const datagram of datagrams) {
       const claim = this.#takeUp(datagram, at, now, started);
       if (claim !== undefined) claims.push(claim);
     }
     at.port.flush();
     if (claims.length > 0) this.#settle(claims, at, now);
-  }
-
-  /**
-   * Leaves out what cannot be served in time, the oldest DISCOVERs first: whoever sent them will
-   * ask again, and has asked others as well. Only when the store cannot follow are claims left out.
-   */
-  #shed(datagrams: readonly Datagram[]): readonly Datagram[] {
-    const room = Math.max(0, MOST_DISCOVERS - this.#claims);
-    if (datagrams.length <= room) return datagrams;
-    const kept: Datagram[] = [];
-    let discovers = 0;
-    let claims = this.#claims;
-    for (const datagram of datagrams.toReversed()) {
-      const keep = isDiscover(datagram.payload) ? discovers++ < room : claims++ < MOST_CLAIMS;
-      if (keep) kept.push(datagram);
-      else this.#parts.metrics.dropped(SilenceReason.OVERLOAD);
-    }
-    return kept.reverse();
   }
 
   /** Handles a datagram as far as that goes without the store. */

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { formatMac, type Ipv4, type Mac, macOctets, UNSPECIFIED } from "../wire/address.ts";
+import {
+  formatIpv4,
+  formatMac,
+  type Ipv4,
+  type Mac,
+  macOctets,
+  UNSPECIFIED,
+} from "../wire/address.ts";
 import { DecodeError } from "../wire/bytes.ts";
 import {
   BROADCAST_FLAG,
@@ -76,23 +83,23 @@ export class Client implements Disposable {
 
   /** Asks who would give an address (RFC 2131 section 4.4.1). */
   async discover(): Promise<void> {
-    await this.#send(MessageType.DISCOVER, UNSPECIFIED, (options) => {
+    await this.#send(MessageType.DISCOVER, UNSPECIFIED, this.#place.server, (options) => {
       options.set(parameterRequestList, WANTED);
     });
   }
 
   /** Takes up an offer (RFC 2131 section 4.3.2, SELECTING). */
   async request(address: Ipv4, server: Ipv4): Promise<void> {
-    await this.#send(MessageType.REQUEST, UNSPECIFIED, (options) => {
+    await this.#send(MessageType.REQUEST, UNSPECIFIED, this.#place.server, (options) => {
       options.set(requestedAddress, address);
       options.set(serverIdentifier, server);
       options.set(parameterRequestList, WANTED);
     });
   }
 
-  /** Gives an address back (RFC 2131 section 4.4.6). Nobody answers that. */
+  /** Gives an address back, to its server alone (RFC 2131 section 4.4.4). Nobody answers that. */
   async release(address: Ipv4, server: Ipv4): Promise<void> {
-    await this.#send(MessageType.RELEASE, address, (options) => {
+    await this.#send(MessageType.RELEASE, address, formatIpv4(server), (options) => {
       options.set(serverIdentifier, server);
     });
   }
@@ -122,8 +129,13 @@ export class Client implements Disposable {
     }
   }
 
-  async #send(type: number, ciaddr: Ipv4, fill: (options: Options) => void): Promise<void> {
-    const { mac, broadcast, server, serverPort } = this.#place;
+  async #send(
+    type: number,
+    ciaddr: Ipv4,
+    hostname: string,
+    fill: (options: Options) => void,
+  ): Promise<void> {
+    const { mac, broadcast, serverPort: port } = this.#place;
     const options = new Options();
     options.set(messageType, type);
     fill(options);
@@ -146,8 +158,7 @@ export class Client implements Disposable {
     };
     const packet = new Uint8Array(MIN_MESSAGE);
     const { length } = encodeMessage(message, packet, packet.length);
-    const to = { transport: "udp", hostname: server, port: serverPort } as const;
-    await this.#sockets[0]!.send(packet.subarray(0, length), to);
+    await this.#sockets[0]!.send(packet.subarray(0, length), { transport: "udp", hostname, port });
   }
 
   async #listen(socket: Deno.DatagramConn): Promise<void> {

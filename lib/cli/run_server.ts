@@ -4,6 +4,7 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
 import { type AdminEndpoint, startAdmin } from "../admin/http.ts";
 import { Metrics } from "../admin/metrics.ts";
 import type { Clock } from "../config/clock.ts";
@@ -28,6 +29,7 @@ const systemClock: Clock = {
   elapsed: () => performance.now(),
   sleep: (milliseconds) =>
     new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, milliseconds))),
+  turn: () => new Promise((resolve) => setImmediate(resolve)),
   every(milliseconds, call) {
     const timer = setInterval(call, milliseconds);
     return () => clearInterval(timer);
@@ -44,7 +46,7 @@ export async function runServer(config: ServerConfig, log: Log): Promise<number>
   const stopping = stopSignal();
   const metrics = new Metrics();
   const confinements = confine(config);
-  const store = new SqliteStore({
+  const store = await SqliteStore.open({
     path: config.store.path,
     subnets: config.subnets,
     owner: `process ${Deno.pid}`,

@@ -12,6 +12,8 @@ export interface Clock {
   elapsed(): number;
   /** Resolves after so many milliseconds. */
   sleep(milliseconds: number): Promise<void>;
+  /** Resolves once everything else that is ready to run has had its turn. */
+  turn(): Promise<void>;
   /** Calls a function every so many milliseconds, until the returned function is called. */
   every(milliseconds: number, call: () => void): () => void;
 }

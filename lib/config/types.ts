@@ -101,7 +101,7 @@ export const ipv4: ValueType<Ipv4> = {
   parse: (text) => unlessAddressError(() => hostAddress(text)),
 };
 
-/** 0.0.0.0/8, loopback and everything from multicast up are not addresses to serve or lease. */
+/** 0.0.0.0/8 and everything from multicast up are not addresses to serve or lease. */
 function hostAddress(text: string): Ipv4 | undefined {
   const address = parseIpv4(text);
   const first = address >>> 24;

@@ -2,7 +2,7 @@
  * A port over Deno's sockets.
  *
  * Waiting for datagrams is Deno's. With the C library at hand, what else has arrived by then is
- * fetched in one call, and replies leave in one call: the cost of a datagram is in the calls, not
+ * taken in one call, and replies leave in one call: the cost of a datagram is in the calls, not
  * in its octets. Without it everything works one by one.
  *
  * @module
@@ -78,10 +78,14 @@ export class InterfacePort implements Port {
     else this.#setDown(`there is no interface ${options.served.name} yet`);
   }
 
-  async receive(): Promise<readonly Datagram[]> {
+  async arrival(): Promise<void> {
     while (this.#inbox.length === 0 && !this.#closed) {
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
+  }
+
+  take(): readonly Datagram[] {
+    if (this.#sockets !== undefined) this.#drain(this.#sockets);
     const datagrams = this.#inbox;
     this.#inbox = [];
     return datagrams;
@@ -241,8 +245,7 @@ export class InterfacePort implements Port {
     while (this.#sockets === sockets) {
       try {
         const [payload, source] = await socket.receive(buffer);
-        this.#take(payload, payload.length, (source as Deno.NetAddr).port);
-        this.#drain(sockets);
+        this.#put(payload, payload.length, (source as Deno.NetAddr).port);
       } catch (error) {
         if (this.#sockets !== sockets) return;
         // Some errors of a datagram sent earlier are reported here (ICMP); the socket is good.
@@ -257,14 +260,14 @@ export class InterfacePort implements Port {
     while (
       this.#inbox.length < MOST_AT_ONCE &&
       receiver.drain((payload, length, port, whole) => {
-        if (whole) this.#take(payload, length, port);
+        if (whole) this.#put(payload, length, port);
         else this.#options.events.oversized();
       })
     );
   }
 
   /** Copies a payload out of the buffer that the next datagram will use. */
-  #take(payload: Uint8Array, length: number, sourcePort: number): void {
+  #put(payload: Uint8Array, length: number, sourcePort: number): void {
     if (length > LARGEST_DATAGRAM - 1) {
       this.#options.events.oversized();
       return;

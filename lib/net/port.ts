@@ -18,11 +18,10 @@ export const LARGEST_MESSAGE = 1472;
 
 /** A UDP socket on one network interface, which may go away and come back. */
 export interface Port {
-  /**
-   * Waits for datagrams; resolves with all that are there, in the order in which they came, or with
-   * none once the port is closed. Never rejects.
-   */
-  receive(): Promise<readonly Datagram[]>;
+  /** Resolves when datagrams are there to be taken, or when the port is closed. Never rejects. */
+  arrival(): Promise<void>;
+  /** Takes what is there, without waiting, in the order in which it came; nothing once closed. */
+  take(): readonly Datagram[];
   /**
    * Sends a message, at the latest when `flush` is called.
    *

@@ -1,18 +1,14 @@
 /**
  * The embedded store: one SQLite file on this machine, durable against a crash and a power cut.
  *
- * The whole book is kept in memory too, where every decision is made; SQLite keeps what must
- * survive. Operations that arrive in one turn of the event loop share one transaction and one
- * fsync (write-ahead log, `synchronous = FULL`). What SQLite could not commit is undone in memory
- * and reported as unknown.
+ * The whole book is kept in memory too, where every decision is made; the file keeps what must
+ * survive. One transaction is under way at a time, in a thread of its own; operations that arrive
+ * meanwhile travel together in the next and share its fsync (write-ahead log, `synchronous =
+ * FULL`). What could not be committed is undone in memory and reported as unknown.
  *
  * @module
  */
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { setImmediate } from "node:timers";
 import type { Subnet } from "../config/model.ts";
 import { type Applied, Book, type Change } from "../lease/book.ts";
 import type { ClientKey, Lease, LeaseState } from "../lease/lease.ts";
@@ -25,56 +21,8 @@ import {
 } from "../lease/store.ts";
 import type { Ipv4, Mac } from "../wire/address.ts";
 import { resultOf } from "./result.ts";
-
-/** "eDHC", in the header of the file: what kind of database this is. */
-const APPLICATION_ID = 0x65444843;
-const SCHEMA_VERSION = 1;
-
-const SCHEMA = `
-  create table lease (
-    address   integer primary key,  -- host order
-    subnet    text not null,
-    client    text not null,
-    mac       text not null,
-    client_id text not null,        -- hex
-    hostname  text not null,
-    state     text not null,
-    since     real not null,        -- instants: milliseconds since 1970
-    renewed   real not null,
-    expires   real not null,
-    server    integer not null,
-    relay     integer not null
-  ) strict;
-  create table probe (id integer primary key, written integer not null) strict;
-  insert into probe values (1, 0);
-  -- For people who look into the file: addresses and instants as one reads them.
-  create view leases as select
-    (address >> 24) || '.' || ((address >> 16) & 255) || '.' || ((address >> 8) & 255) || '.'
-      || (address & 255) as address,
-    subnet, client, hostname, state,
-    datetime(since / 1000, 'unixepoch') as since,
-    datetime(renewed / 1000, 'unixepoch') as renewed,
-    datetime(expires / 1000, 'unixepoch') as expires
-    from lease order by lease.address;
-  pragma application_id = ${APPLICATION_ID};
-  pragma user_version = ${SCHEMA_VERSION};
-`;
-
-/** A row of the table `lease`. */
-interface Row {
-  readonly address: number;
-  readonly subnet: string;
-  readonly client: string;
-  readonly mac: string;
-  readonly client_id: string;
-  readonly hostname: string;
-  readonly state: string;
-  readonly since: number;
-  readonly renewed: number;
-  readonly expires: number;
-  readonly server: number;
-  readonly relay: number;
-}
+import type { Entry, LeaseRow } from "./sqlite_file.ts";
+import type { Request, Response } from "./sqlite_worker.ts";
 
 /** One call of `commit` that waits for the next transaction. */
 interface Call {
@@ -94,22 +42,40 @@ export interface SqliteOptions {
   readonly onCommit?: (seconds: number, operations: number) => void;
 }
 
+/** A transaction takes no more calls once it has this many operations. */
+const ENOUGH_TOGETHER = 100;
+
 /** How long to wait before trouble is looked at again, milliseconds. */
 const PROBE_INTERVAL = 1000;
 
-/** The write-ahead log goes back into the main file once it has this many pages (of 4 KiB). */
-const CHECKPOINT_PAGES = 4000;
+/** How often entries are moved from the journal to the table, milliseconds. */
+const FOLD_INTERVAL = 250;
+
+/** Entries moved at a time: some milliseconds' work. */
+const FOLD_AT_ONCE = 250;
+
+/** With more entries than this to move, it is done faster than they come. */
+const MOST_UNFOLDED = 200_000;
 
 export class SqliteStore implements LeaseStore {
   readonly #options: SqliteOptions;
-  readonly #db: DatabaseSync;
+  readonly #worker: Worker;
   readonly #book: Book;
-  readonly #put: StatementSync;
-  readonly #delete: StatementSync;
+  /** Who waits for the worker's answers, in the order of the requests. */
+  readonly #asked: ((response: Response) => void)[] = [];
+  readonly #folder: ReturnType<typeof setInterval>;
   #waiting: Call[] = [];
+  #committing: Promise<void> | undefined;
   #closed = false;
   #trouble: string | undefined;
   #probed = 0;
+  /** The journal's last row. */
+  #last = 0;
+  /** Addresses that the journal names and the table is behind with. */
+  #dirty = new Set<Ipv4>();
+  /** Those of them that are being moved; when none is left, the journal is cut up to `#cutTo`. */
+  #folding = new Set<Ipv4>();
+  #cutTo = 0;
 
   /**
    * Opens the book and reads it.
@@ -117,20 +83,32 @@ export class SqliteStore implements LeaseStore {
    * @throws {StoreError} when another server has it open, when it is not a lease book, or when it
    * cannot be read and written.
    */
-  constructor(options: SqliteOptions) {
-    this.#options = options;
-    this.#db = openDatabase(options.path, options.owner);
-    this.#book = new Book(options.subnets);
-    this.#put = this.#db.prepare(
-      "insert or replace into lease values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    );
-    this.#delete = this.#db.prepare("delete from lease where address = ?");
-    const served = new Set(options.subnets.map((subnet) => subnet.name ?? ""));
-    for (const row of this.#db.prepare("select * from lease").iterate()) {
-      const lease = leaseOf(row as unknown as Row);
-      // The entries of a subnet that is not configured at present stay in the file, untouched.
-      if (served.has(lease.subnet)) this.#book.load(lease);
+  static async open(options: SqliteOptions): Promise<SqliteStore> {
+    const store = new SqliteStore(options);
+    const { path, owner } = options;
+    const response = await store.#ask({ kind: "open", path, owner });
+    if (!response.ok) {
+      store.#terminate();
+      throw new StoreError(response.reason);
     }
+    const served = new Set(options.subnets.map((subnet) => subnet.name ?? ""));
+    for (const row of response.rows) {
+      // The entries of a subnet that is not configured at present stay in the file, untouched.
+      if (served.has(row[1])) store.#book.load(leaseOf(row));
+    }
+    return store;
+  }
+
+  private constructor(options: SqliteOptions) {
+    this.#options = options;
+    this.#book = new Book(options.subnets);
+    this.#worker = new Worker(new URL("./sqlite_worker.ts", import.meta.url), { type: "module" });
+    this.#worker.onmessage = ({ data }) => this.#asked.shift()!(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      for (const tell of this.#asked.splice(0)) tell({ ok: false, reason: event.message });
+    };
+    this.#folder = setInterval(() => this.#fold(FOLD_AT_ONCE), FOLD_INTERVAL);
   }
 
   get view(): LeaseView {
@@ -143,7 +121,7 @@ export class SqliteStore implements LeaseStore {
     }
     return new Promise((resolve) => {
       this.#waiting.push({ operations, now, resolve });
-      if (this.#waiting.length === 1) setImmediate(() => this.#flush());
+      this.#committing ??= this.#commitAll();
     });
   }
 
@@ -154,171 +132,144 @@ export class SqliteStore implements LeaseStore {
   trouble(): string | undefined {
     if (this.#trouble !== undefined && performance.now() - this.#probed >= PROBE_INTERVAL) {
       this.#probed = performance.now();
-      this.#transact(() => this.#db.exec("update probe set written = written + 1"));
+      this.#write({ kind: "probe" });
     }
     return this.#trouble;
   }
 
-  /** Settles what waits, then closes the file. */
-  close(): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    this.#flush();
+  /** Settles what waits, moves what the journal has, and closes the file. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
-    this.#db.close();
-    rmSync(ownerPath(this.#options.path), { force: true });
-    return Promise.resolve();
+    await this.#committing;
+    while (this.#unfolded > 0 && await this.#fold(Infinity));
+    await this.#ask({ kind: "close" });
+    this.#terminate();
   }
 
-  #flush(): void {
-    const calls = this.#waiting;
-    if (calls.length === 0) return;
-    this.#waiting = [];
+  async #commitAll(): Promise<void> {
+    while (this.#waiting.length > 0) await this.#commitSome();
+    this.#committing = undefined;
+  }
+
+  async #commitSome(): Promise<void> {
     const started = performance.now();
-    const applied: Applied[][] = [];
     const changes: Change[] = [];
+    const done: { readonly call: Call; readonly applied: readonly Applied[] }[] = [];
     let operations = 0;
-    for (const call of calls) {
+    while (this.#waiting.length > 0 && operations < ENOUGH_TOGETHER) {
+      const call = this.#waiting.shift()!;
       operations += call.operations.length;
-      applied.push(call.operations.map((operation) => {
-        const did = this.#book.apply(operation, call.now);
-        if (did.kind === "changed") changes.push(...did.changes);
-        return did;
-      }));
+      const applied = call.operations.map((operation) => this.#book.apply(operation, call.now));
+      for (const one of applied) if (one.kind === "changed") changes.push(...one.changes);
+      done.push({ call, applied });
     }
-    const durable = changes.length === 0 || this.#transact(() => changes.forEach(this.#write));
+    const durable = changes.length === 0 || await this.#record(changes);
     if (!durable) this.#book.undo(changes);
     this.#options.onCommit?.((performance.now() - started) / 1000, operations);
-    calls.forEach((call, index) => {
-      call.resolve(applied[index]!.map((did, which) => {
-        if (durable || did.kind !== "changed") return resultOf(did);
-        const operation = call.operations[which]!;
+    for (const { call, applied } of done) {
+      call.resolve(applied.map((one, index) => {
+        if (durable || one.kind !== "changed") return resultOf(one);
+        const operation = call.operations[index]!;
         if (operation.kind === "expire") this.#book.postpone(operation.address, call.now + 1000);
         return unknown(this.#trouble!);
       }));
+    }
+  }
+
+  /** Makes changes durable: one row of the journal, so one transaction and one fsync. */
+  async #record(changes: readonly Change[]): Promise<boolean> {
+    const entries = changes.map(({ address, after }) => entryOf(address, after));
+    const response = await this.#write({ kind: "append", changes: JSON.stringify(entries) });
+    if (!response.ok) return false;
+    this.#last = response.row;
+    for (const { address } of changes) this.#dirty.add(address);
+    return true;
+  }
+
+  get #unfolded(): number {
+    return this.#dirty.size + this.#folding.size;
+  }
+
+  /** Moves some entries from the journal to the table; false when they could not be written. */
+  async #fold(some: number): Promise<boolean> {
+    if (this.#folding.size === 0) {
+      if (this.#dirty.size === 0) return true;
+      this.#folding = this.#dirty;
+      this.#dirty = new Set();
+      this.#cutTo = this.#last;
+    }
+    const most = this.#unfolded > MOST_UNFOLDED ? this.#unfolded >>> 4 : some;
+    const moved: Ipv4[] = [];
+    for (const address of this.#folding) {
+      if (moved.push(address) >= most) break;
+    }
+    // An entry may be newer than the part of the journal that is moved, or not durable yet. The
+    // journal has whatever is durable, so reading it over the table comes to the same in any case.
+    const entries = moved.map((address) => entryOf(address, this.#book.ofAddress(address)));
+    for (const address of moved) this.#folding.delete(address);
+    const cutTo = this.#folding.size === 0 ? this.#cutTo : 0;
+    const response = await this.#write({ kind: "fold", entries, cutTo });
+    if (!response.ok) { for (const address of moved) this.#folding.add(address); }
+    return response.ok;
+  }
+
+  async #write(request: Request): Promise<Response> {
+    const response = await this.#ask(request);
+    this.#trouble = response.ok
+      ? undefined
+      : `cannot write ${this.#options.path}: ${response.reason}`;
+    return response;
+  }
+
+  #ask(request: Request): Promise<Response> {
+    return new Promise((resolve) => {
+      this.#asked.push(resolve);
+      this.#worker.postMessage(request);
     });
   }
 
-  /** Runs statements in one transaction; false, with the reason in `#trouble`, if it failed. */
-  #transact(statements: () => void): boolean {
-    try {
-      this.#db.exec("begin immediate");
-      statements();
-      this.#db.exec("commit");
-      this.#trouble = undefined;
-      return true;
-    } catch (error) {
-      this.#trouble = `cannot write ${this.#options.path}: ${reasonOf(error)}`;
-      try {
-        this.#db.exec("rollback");
-      } catch {
-        // SQLite has rolled back by itself, as it does when the disk is full.
-      }
-      return false;
-    }
+  #terminate(): void {
+    clearInterval(this.#folder);
+    this.#worker.terminate();
   }
-
-  readonly #write = ({ address, after }: Change): void => {
-    if (after === undefined) {
-      this.#delete.run(address);
-      return;
-    }
-    this.#put.run(
-      address,
-      after.subnet,
-      after.client,
-      after.mac,
-      after.clientId,
-      after.hostname,
-      after.state,
-      after.since,
-      after.renewed,
-      after.expires,
-      after.server,
-      after.relay,
-    );
-  };
 }
 
 function unknown(reason: string): Result {
   return { kind: "unknown", reason };
 }
 
-function leaseOf(row: Row): Lease {
+function entryOf(address: Ipv4, lease: Lease | undefined): Entry {
+  if (lease === undefined) return [address];
+  return [
+    lease.address,
+    lease.subnet,
+    lease.client,
+    lease.mac,
+    lease.clientId,
+    lease.hostname,
+    lease.state,
+    lease.since,
+    lease.renewed,
+    lease.expires,
+    lease.server,
+    lease.relay,
+  ];
+}
+
+function leaseOf(row: LeaseRow): Lease {
   return {
-    address: row.address as Ipv4,
-    subnet: row.subnet,
-    client: row.client as ClientKey,
-    mac: row.mac as Mac,
-    clientId: row.client_id,
-    hostname: row.hostname,
-    state: row.state as LeaseState,
-    since: row.since,
-    renewed: row.renewed,
-    expires: row.expires,
-    server: row.server as Ipv4,
-    relay: row.relay as Ipv4,
+    address: row[0] as Ipv4,
+    subnet: row[1],
+    client: row[2] as ClientKey,
+    mac: row[3] as Mac,
+    clientId: row[4],
+    hostname: row[5],
+    state: row[6] as LeaseState,
+    since: row[7],
+    renewed: row[8],
+    expires: row[9],
+    server: row[10] as Ipv4,
+    relay: row[11] as Ipv4,
   };
-}
-
-function openDatabase(path: string, owner: string): DatabaseSync {
-  let db: DatabaseSync | undefined;
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    db = new DatabaseSync(path);
-    // Exclusive mode holds the file's lock until the process ends, however it ends.
-    db.exec("pragma locking_mode = exclusive; pragma journal_mode = wal");
-    db.exec(`pragma synchronous = full; pragma wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-    db.exec("begin exclusive");
-    prepareSchema(db, path);
-    db.exec("commit");
-    writeFileSync(ownerPath(path), `${owner}\n`);
-    return db;
-  } catch (error) {
-    db?.close();
-    if (error instanceof StoreError) throw error;
-    throw new StoreError(isBusy(error) ? busyMessage(path) : openMessage(path, error));
-  }
-}
-
-function prepareSchema(db: DatabaseSync, path: string): void {
-  const read = (pragma: string) => Number(Object.values(db.prepare(`pragma ${pragma}`).get()!)[0]);
-  const id = read("application_id");
-  const tables = Number(db.prepare("select count(*) as n from sqlite_schema").get()!["n"]);
-  if (id === 0 && tables === 0) {
-    db.exec(SCHEMA);
-  } else if (id !== APPLICATION_ID) {
-    throw new StoreError(
-      `${path} is an SQLite database of another program; give --store.path another file`,
-    );
-  } else if (read("user_version") > SCHEMA_VERSION) {
-    throw new StoreError(`${path} was written by a newer etcdhcp; run that version`);
-  }
-}
-
-function ownerPath(path: string): string {
-  return `${path}.owner`;
-}
-
-function busyMessage(path: string): string {
-  let owner = "another process";
-  try {
-    owner = readFileSync(ownerPath(path), "utf8").trim() || owner;
-  } catch {
-    // Whoever holds the lock has not said its name yet.
-  }
-  return `${path} is in use by ${owner}; stop it, or give this server its own --store.path`;
-}
-
-function openMessage(path: string, error: unknown): string {
-  return `cannot open the lease book ${path}: ${reasonOf(error)}; ` +
-    "check that its directory can be written, or choose another --store.path";
-}
-
-function isBusy(error: unknown): boolean {
-  // Deno's node:sqlite gives no result code, only SQLite's text for SQLITE_BUSY.
-  return reasonOf(error).includes("database is locked");
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

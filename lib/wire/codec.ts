@@ -310,7 +310,7 @@ export const text: Codec<string> = {
 export const bytes: Codec<Uint8Array> = {
   shape: "bytes",
   decode: (source, start = 0, end = source.length) => source.subarray(start, end),
-  encode: (value) => value,
+  encode: (value) => new Uint8Array(value),
 };
 
 /** Octets that are each a number, such as option codes; perhaps none. Decodes to a view. */
@@ -548,7 +548,7 @@ export interface ClientFqdn {
   readonly rcode2: number;
   /**
    * In wire form: with a dot at the end when it is complete, without when the client knows only its
-   * first labels (section 3.1), empty when it leaves the choice to the server. In ASCII: as sent.
+   * first labels (section 2.3), empty when it leaves the choice to the server. In ASCII: as sent.
    */
   readonly name: string;
 }
@@ -565,7 +565,7 @@ export const clientFqdnCodec: Codec<ClientFqdn> = {
     if ((flags & FqdnFlag.WIRE_FORM) === 0) {
       return { flags, rcode1, rcode2, name: text.decode(source, at, end) };
     }
-    // Compression is not allowed here (section 2.3.1); a floor at the name's start refuses it.
+    // Compression is not allowed here (section 2.3); a floor at the name's start refuses it.
     const { name, rooted, next } = readName(source, at, at, end);
     if (next !== end) throw new DecodeError("length", "octets follow the name");
     return { flags, rcode1, rcode2, name: rooted ? name + "." : name };

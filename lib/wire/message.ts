@@ -158,8 +158,8 @@ const NOTHING_OMITTED: readonly number[] = Object.freeze([]);
 
 /**
  * Writes a message at the start of a buffer: at least {@linkcode MIN_MESSAGE} octets, zeros after
- * END. The buffer may hold anything before; it must not be the one that the message was decoded
- * from.
+ * END. The buffer may hold anything before, and its octets beyond the message, up to `maxSize`, may
+ * be cleared. It must not be the one that the message or its options were decoded from.
  *
  * When the options do not fit in `maxSize` octets, those that do not go into `file` and `sname`, if
  * the message leaves them empty (RFC 2131 section 4.1), and what does not fit there either is left

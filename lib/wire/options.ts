@@ -158,7 +158,7 @@ export class Options implements Iterable<[code: number, value: Uint8Array]> {
    *
    * Copies nothing: the options are views of `packet` and live until its buffer is used again.
    *
-   * A field without END counts as whole when its last option is: real clients leave END out, and
+   * A field without END counts as whole when its last option is: some clients leave END out, and
    * nothing is lost. An option cut short is an error.
    *
    * @throws {DecodeError} of kind `truncated` or `overload`.
@@ -222,7 +222,7 @@ export class Options implements Iterable<[code: number, value: Uint8Array]> {
 
   /** Removes an option; says whether it was there. */
   delete(code: number): boolean {
-    const index = this.#entries.findIndex((entry) => entry.code === code);
+    const index = this.#indexOf(code);
     if (index < 0) return false;
     this.#entries.splice(index, 1);
     return true;
@@ -310,12 +310,11 @@ export class Options implements Iterable<[code: number, value: Uint8Array]> {
    */
   encodeWithin(into: Uint8Array, field: Field, spare: readonly SpareField[]): Encoded {
     const order = this.#wireOrder();
-    let plan = new Plan(field, spare);
-    plan.fill(order);
-    if (plan.overload === 0 && spare.length > 0) {
-      // The spare fields were of no use, and option 52 is not needed: its octets are free.
-      plan = new Plan(field, []);
-      plan.fill(order);
+    let plan = new Plan(order, field, []);
+    if (plan.omitted.length > 0 && spare.length > 0) {
+      // Option 52 takes room itself, so the spare fields are not always a gain.
+      const wider = new Plan(order, field, spare);
+      if (wider.betterThan(plan)) plan = wider;
     }
     return { end: plan.write(into), omitted: plan.omitted };
   }
@@ -326,17 +325,20 @@ export class Options implements Iterable<[code: number, value: Uint8Array]> {
     return this.#entries.toSorted((a, b) => rank(a) - rank(b));
   }
 
-  #find(code: number): Entry | undefined {
+  // A loop over a dozen entries beats a Map that would have to be filled for every packet.
+  #indexOf(code: number): number {
     const entries = this.#entries;
-    for (let i = 0; i < entries.length; i++) {
-      const entry = entries[i]!;
-      if (entry.code === code) return entry;
-    }
-    return undefined;
+    for (let i = 0; i < entries.length; i++) if (entries[i]!.code === code) return i;
+    return -1;
+  }
+
+  #find(code: number): Entry | undefined {
+    const index = this.#indexOf(code);
+    return index < 0 ? undefined : this.#entries[index];
   }
 
   #put(entry: Entry): void {
-    const index = this.#entries.findIndex((old) => old.code === entry.code);
+    const index = this.#indexOf(entry.code);
     if (index < 0) this.#entries.push(entry);
     else this.#entries[index] = entry;
   }
@@ -397,46 +399,48 @@ interface Filling {
 
 /** Which option goes where when not everything fits in the options field. */
 class Plan {
-  readonly omitted: number[] = [];
+  /** Codes of the options without a place, in wire order. */
+  readonly omitted: readonly number[];
+  readonly #order: readonly Entry[];
   readonly #main: Filling;
   readonly #fields: readonly Filling[];
-  #order: readonly Entry[] = [];
+  /** How many options, by importance, have a place before the first that has none. */
+  readonly #served: number;
 
-  constructor(field: Field, spare: readonly SpareField[]) {
-    const reserved = 1 + (spare.length > 0 ? OVERLOAD_SIZE : 0);
+  constructor(order: readonly Entry[], field: Field, spare: readonly SpareField[]) {
     const filling = ({ start, end }: Field, bit: number, taken: number): Filling => ({
       start,
       bit,
       room: end - start - taken,
       parts: [],
     });
-    this.#main = filling(field, 0, reserved);
-    this.#fields = [this.#main, ...spare.map((field) => filling(field, field.bit, 1))];
-  }
-
-  /** The value of option 52; zero when it is not needed. */
-  get overload(): number {
-    let bits = 0;
-    for (const { bit, parts } of this.#fields) if (parts.length > 0) bits |= bit;
-    return bits;
-  }
-
-  fill(order: readonly Entry[]): void {
     this.#order = order;
-    const importance = (entry: Entry) => {
-      const rank = ESSENTIAL.indexOf(entry.code);
+    this.#main = filling(field, 0, spare.length > 0 ? OVERLOAD_SIZE + 1 : 1);
+    this.#fields = [this.#main, ...spare.map((field) => filling(field, field.bit, 1))];
+
+    const importance = ({ code }: Entry) => {
+      const rank = ESSENTIAL.indexOf(code);
       return rank < 0 ? ESSENTIAL.length : rank;
     };
-    const left = new Set<Entry>();
-    for (const entry of order.toSorted((a, b) => importance(a) - importance(b))) {
-      if (!this.#place(entry)) left.add(entry);
-    }
-    for (const entry of order) if (left.has(entry)) this.omitted.push(entry.code);
+    const wanted = order.toSorted((a, b) => importance(a) - importance(b));
+    const placed = wanted.map((entry) => this.#place(entry));
+    this.#served = placed.includes(false) ? placed.indexOf(false) : placed.length;
+    const left = new Set(wanted.filter((_, i) => !placed[i]));
+    this.omitted = order.filter((entry) => left.has(entry)).map(({ code }) => code);
+  }
+
+  /** Whether this plan carries what matters more, or as much of that and more options. */
+  betterThan(other: Plan): boolean {
+    return this.#served > other.#served ||
+      this.#served === other.#served && this.omitted.length < other.omitted.length;
   }
 
   /** Writes the fields, each with END; returns where the options field ends. */
   write(into: Uint8Array): number {
-    const overload = this.overload;
+    const overload = this.#fields.reduce(
+      (bits, { bit, parts }) => parts.length > 0 ? bits | bit : bits,
+      0,
+    );
     let end = 0;
     for (const field of this.#fields) {
       if (field !== this.#main && field.parts.length === 0) continue;

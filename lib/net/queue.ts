@@ -1,0 +1,57 @@
+/**
+ * Datagrams that wait to be handled. Bounded: what cannot be served in time is left out, the oldest
+ * DISCOVERs first, because whoever sent them asks again and has asked others as well; a REQUEST is
+ * the second half of work already done.
+ *
+ * @module
+ */
+
+import { isDiscover } from "../wire/message.ts";
+import type { Datagram } from "./port.ts";
+
+/** Above this many, DISCOVERs are left out. */
+const MOST_WITH_DISCOVERS = 1500;
+
+/** Above this many, anything is, the oldest first. */
+const MOST = 6000;
+
+export class ArrivalQueue {
+  #waiting: Datagram[] = [];
+  #head = 0;
+
+  get length(): number {
+    return this.#waiting.length - this.#head;
+  }
+
+  /** Adds datagrams; returns how many had to be left out for it. */
+  add(datagrams: readonly Datagram[]): number {
+    if (this.#head === this.#waiting.length) this.#reset([]);
+    for (const datagram of datagrams) this.#waiting.push(datagram);
+    return this.length > MOST_WITH_DISCOVERS ? this.#shed() : 0;
+  }
+
+  /** Takes out the oldest, at most so many. */
+  take(most: number): readonly Datagram[] {
+    const taken = this.#waiting.slice(this.#head, this.#head + most);
+    this.#head += taken.length;
+    return taken;
+  }
+
+  #shed(): number {
+    const before = this.length;
+    let surplus = before - MOST_WITH_DISCOVERS;
+    const kept: Datagram[] = [];
+    for (let i = this.#head; i < this.#waiting.length; i++) {
+      const datagram = this.#waiting[i]!;
+      if (surplus > 0 && isDiscover(datagram.payload)) surplus--;
+      else kept.push(datagram);
+    }
+    this.#reset(kept.length > MOST ? kept.slice(-MOST) : kept);
+    return before - this.length;
+  }
+
+  #reset(waiting: Datagram[]): void {
+    this.#waiting = waiting;
+    this.#head = 0;
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * The file of the embedded store: what is in it and every statement that touches it. Runs in a
+ * thread of its own (`sqlite_worker.ts`), because SQLite waits for the disk.
+ *
+ * A transaction of claims appends one row, with all its changes, to the table `journal`: a few
+ * pages at the end of the file, wherever in the pool the addresses lie. Little by little the
+ * entries that the journal names are written to the table `lease`, one row an address, and the
+ * journal is cut: an address that was renewed ten times meanwhile is written once. Opening moves
+ * what is left in the journal.
+ *
+ * @module
+ */
+
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { StoreError } from "../lease/store.ts";
+
+/** "eDHC", in the header of the file: what kind of database this is. */
+const APPLICATION_ID = 0x65444843;
+const SCHEMA_VERSION = 1;
+
+const SCHEMA = `
+  create table lease (
+    address   integer primary key,  -- host order
+    subnet    text not null,
+    client    text not null,
+    mac       text not null,
+    client_id text not null,        -- hex
+    hostname  text not null,
+    state     text not null,
+    since     real not null,        -- instants: milliseconds since 1970
+    renewed   real not null,
+    expires   real not null,
+    server    integer not null,
+    relay     integer not null
+  ) strict;
+  -- What lease does not have yet, in order: a JSON array of rows of lease, [address] for no row.
+  create table journal (id integer primary key, changes text not null) strict;
+  create table probe (id integer primary key, written integer not null) strict;
+  insert into probe values (1, 0);
+  -- For people who look into the file: addresses and instants as one reads them.
+  create view leases as select
+    (address >> 24) || '.' || ((address >> 16) & 255) || '.' || ((address >> 8) & 255) || '.'
+      || (address & 255) as address,
+    subnet, client, hostname, state,
+    datetime(since / 1000, 'unixepoch') as since,
+    datetime(renewed / 1000, 'unixepoch') as renewed,
+    datetime(expires / 1000, 'unixepoch') as expires
+    from lease order by lease.address;
+  pragma application_id = ${APPLICATION_ID};
+  pragma user_version = ${SCHEMA_VERSION};
+`;
+
+/** A row of the table `lease`, in the order of its columns. */
+export type LeaseRow = [
+  address: number,
+  subnet: string,
+  client: string,
+  mac: string,
+  clientId: string,
+  hostname: string,
+  state: string,
+  since: number,
+  renewed: number,
+  expires: number,
+  server: number,
+  relay: number,
+];
+
+/** An entry as it is now: its row, or just its address when there is none. */
+export type Entry = LeaseRow | [address: number];
+
+/** The open file. Every method that writes has written durably when it returns. */
+export class SqliteFile {
+  readonly #path: string;
+  readonly #db: DatabaseSync;
+  readonly #append: StatementSync;
+  readonly #put: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #cut: StatementSync;
+
+  /**
+   * Opens the file; makes it, with its directory, when it is not there.
+   *
+   * @param owner Who opens it, for the message that a second server prints: "process 4711".
+   * @throws {StoreError} when another server has it open, when it is not a lease book, or when it
+   * cannot be read and written.
+   */
+  constructor(path: string, owner: string) {
+    this.#path = path;
+    this.#db = open(path, owner);
+    this.#append = this.#db.prepare("insert into journal (changes) values (?)");
+    this.#put = this.#db.prepare(
+      "insert or replace into lease values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    );
+    this.#delete = this.#db.prepare("delete from lease where address = ?");
+    this.#cut = this.#db.prepare("delete from journal where id <= ?");
+  }
+
+  /** Moves what the journal has to the table, and reads the table. */
+  *read(): Iterable<LeaseRow> {
+    let last = 0;
+    this.#transact(() => {
+      for (const { id, changes } of this.#db.prepare("select * from journal order by id").all()) {
+        for (const entry of JSON.parse(changes as string) as Entry[]) this.#write(entry);
+        last = Number(id);
+      }
+      this.#cut.run(last);
+    });
+    for (const row of this.#db.prepare("select * from lease").iterate()) {
+      yield Object.values(row) as unknown as LeaseRow;
+    }
+  }
+
+  /**
+   * Appends changes to the journal.
+   *
+   * @param changes A JSON array of {@linkcode Entry}.
+   * @returns The number of the journal's row.
+   */
+  append(changes: string): number {
+    return Number(this.#append.run(changes).lastInsertRowid);
+  }
+
+  /** Writes entries to the table, and cuts the journal up to a row; 0 cuts nothing. */
+  fold(entries: readonly Entry[], cutTo: number): void {
+    this.#transact(() => {
+      for (const entry of entries) this.#write(entry);
+      if (cutTo > 0) this.#cut.run(cutTo);
+    });
+  }
+
+  /** Writes something, to find out whether that is possible. */
+  probe(): void {
+    this.#db.exec("update probe set written = written + 1");
+  }
+
+  close(): void {
+    this.#db.close();
+    rmSync(ownerPath(this.#path), { force: true });
+  }
+
+  #write(entry: Entry): void {
+    if (entry.length === 1) this.#delete.run(entry[0]);
+    else this.#put.run(...entry);
+  }
+
+  #transact(statements: () => void): void {
+    this.#db.exec("begin immediate");
+    try {
+      statements();
+      this.#db.exec("commit");
+    } catch (error) {
+      try {
+        this.#db.exec("rollback");
+      } catch {
+        // SQLite has rolled back by itself, as it may when the disk is full.
+      }
+      throw error;
+    }
+  }
+}
+
+function open(path: string, owner: string): DatabaseSync {
+  let db: DatabaseSync | undefined;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    db = new DatabaseSync(path);
+    // Exclusive mode holds the file's lock until the process ends, however it ends.
+    db.exec("pragma locking_mode = exclusive; pragma journal_mode = wal");
+    db.exec("pragma synchronous = full");
+    db.exec("begin exclusive");
+    prepareSchema(db, path);
+    db.exec("commit");
+    writeFileSync(ownerPath(path), `${owner}\n`);
+    return db;
+  } catch (error) {
+    db?.close();
+    if (error instanceof StoreError) throw error;
+    throw new StoreError(isBusy(error) ? busyMessage(path) : openMessage(path, error));
+  }
+}
+
+function prepareSchema(db: DatabaseSync, path: string): void {
+  const read = (pragma: string) => Number(Object.values(db.prepare(`pragma ${pragma}`).get()!)[0]);
+  const id = read("application_id");
+  const tables = Number(db.prepare("select count(*) as n from sqlite_schema").get()!["n"]);
+  if (id === 0 && tables === 0) {
+    db.exec(SCHEMA);
+  } else if (id !== APPLICATION_ID) {
+    throw new StoreError(
+      `${path} is an SQLite database of another program; give --store.path another file`,
+    );
+  } else if (read("user_version") > SCHEMA_VERSION) {
+    throw new StoreError(`${path} was written by a newer etcdhcp; run that version`);
+  }
+}
+
+function ownerPath(path: string): string {
+  return `${path}.owner`;
+}
+
+function busyMessage(path: string): string {
+  let owner = "another process";
+  try {
+    owner = readFileSync(ownerPath(path), "utf8").trim() || owner;
+  } catch {
+    // Whoever holds the lock has not said its name yet.
+  }
+  return `${path} is in use by ${owner}; stop it, or give this server its own --store.path`;
+}
+
+function openMessage(path: string, error: unknown): string {
+  const reason = error instanceof Error ? error.message : String(error);
+  return `cannot open the lease book ${path}: ${reason}; ` +
+    "check that its directory can be written, or choose another --store.path";
+}
+
+function isBusy(error: unknown): boolean {
+  // Deno's node:sqlite gives no result code, only SQLite's text for SQLITE_BUSY.
+  return error instanceof Error && error.message.includes("database is locked");
+}
