@@ -354,9 +354,9 @@ export class Options implements Iterable<[code: number, value: Uint8Array]> {
         continue;
       }
       const value = at + HEAD;
-      // Past the last octet of the array this reads undefined, and the comparison is false.
+      // Past the last octet of the array this is NaN, which is not within the field either.
       const next = value + packet[at + 1]!;
-      if (!(value <= end && next <= end)) {
+      if (!(next <= end)) {
         const left = end - value;
         const reason = left < 0
           ? "its length is missing"
