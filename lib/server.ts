@@ -15,14 +15,14 @@ import type { ServedInterface, ServerConfig } from "./config/model.ts";
 import { Offers } from "./lease/offers.ts";
 import type { LeaseStore, Operation, Result } from "./lease/store.ts";
 import type { Datagram, Port } from "./net/port.ts";
-import { ArrivalQueue } from "./net/queue.ts";
 import { accept } from "./protocol/accept.ts";
 import { decide } from "./protocol/decide.ts";
 import { type Commit, type Outcome, type Reply, type Silence } from "./protocol/outcome.ts";
-import { SilenceReason } from "./protocol/outcome.ts";
+import { silence, SilenceReason } from "./protocol/outcome.ts";
 import { formatIpv4, formatMac, type Ipv4 } from "./wire/address.ts";
 import { DecodeError } from "./wire/bytes.ts";
 import { decodeMessage, encodeMessage, type Message } from "./wire/message.ts";
+import { ESSENTIAL } from "./wire/options.ts";
 import { messageType, messageTypeName } from "./wire/registry.ts";
 
 /**
@@ -42,6 +42,8 @@ const ROUND = 1000;
 
 /** How long a stop waits for the store to settle what is under way, milliseconds. */
 const DRAIN = 2000;
+
+const TOO_LATE = silence(SilenceReason.OVERLOAD);
 
 /** An interface and the port that serves it. */
 export interface ServedPort {
@@ -120,15 +122,12 @@ export class Server {
     await store.close();
   }
 
-  async #listen({ served, port }: ServedPort): Promise<void> {
-    const { clock, metrics } = this.#parts;
-    const queue = new ArrivalQueue();
+  async #listen(at: ServedPort): Promise<void> {
     while (!this.#stopping) {
-      if (queue.length === 0) await port.arrival();
-      const shed = queue.add(port.take());
-      for (let i = 0; i < shed; i++) metrics.dropped(SilenceReason.OVERLOAD);
-      if (this.#claims < MOST_CLAIMS) this.#handle(queue.take(SLICE), { served, port });
-      await clock.turn();
+      await at.port.arrival();
+      while (this.#claims >= MOST_CLAIMS) await Promise.race(this.#commits);
+      this.#handle(at.port.take(SLICE), at);
+      await this.#parts.clock.turn();
     }
   }
 
@@ -192,12 +191,17 @@ export class Server {
         claims.forEach(({ exchange, commit }, index) => {
           const result = results[index]!;
           this.#noteResult(commit.operation, result);
-          this.#conclude(commit.settle(result), exchange);
+          this.#conclude(this.#inTime(exchange) ? commit.settle(result) : TOO_LATE, exchange);
         });
         at.port.flush();
         this.#commits.delete(settled);
       });
     this.#commits.add(settled);
+  }
+
+  /** Whether the client still waits. What it asked for is done; asking again will find that. */
+  #inTime({ started }: Exchange): boolean {
+    return this.#parts.clock.elapsed() - started <= this.#parts.config.requestTimeout;
   }
 
   /** Sends or keeps silent, and remembers or forgets the offer. */
@@ -213,7 +217,10 @@ export class Server {
     }
     const { message: reply, destination, maxSize, hold } = outcome;
     if (hold !== undefined) this.#offers.get(hold.subnet)!.hold(hold);
-    at.port.send(destination, (into) => encodeMessage(reply, into, maxSize).length);
+    at.port.send(destination, (into) => {
+      const { length, omitted } = encodeMessage(reply, into, maxSize);
+      return omitted.some((code) => ESSENTIAL.includes(code)) ? 0 : length;
+    });
     metrics.sent(labelOf(reply.options.get(messageType)!));
     metrics.requestDuration(exchange.type, (clock.elapsed() - exchange.started) / 1000);
     if (config.log.verbosity >= 2) this.#logReply(reply, destination.kind);

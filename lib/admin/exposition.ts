@@ -8,6 +8,16 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Distribution, Gauges, Metrics } from "./metrics.ts";
 
+const RESIDENT = "process_resident_memory_bytes";
+
+/** Process metrics that come from /proc alone. */
+const FROM_PROC = [
+  "process_virtual_memory_bytes",
+  "process_heap_bytes",
+  "process_open_fds",
+  "process_max_fds",
+];
+
 /** A histogram whose observations were sorted elsewhere. */
 class SortedHistogram extends Histogram<string> {
   readonly #name: string;
@@ -127,5 +137,28 @@ export function makeRegistry(metrics: Metrics, gauges: Gauges): Registry {
     },
   });
   collectDefaultMetrics({ register: registry });
+  mendProcessMetrics(registry);
   return registry;
+}
+
+/**
+ * prom-client reads memory and file descriptors from /proc, which Deno opens only to a program that
+ * may do everything, and shows zeros otherwise. The resident size can be had without; the others
+ * are left out rather than shown wrong.
+ */
+function mendProcessMetrics(registry: Registry): void {
+  try {
+    Deno.readTextFileSync("/proc/self/status");
+    return;
+  } catch {
+    for (const name of [RESIDENT, ...FROM_PROC]) registry.removeSingleMetric(name);
+  }
+  new Gauge({
+    name: RESIDENT,
+    help: "Resident memory size in bytes.",
+    registers: [registry],
+    collect() {
+      this.set(Deno.memoryUsage().rss);
+    },
+  });
 }

@@ -124,6 +124,9 @@ function portEvents(log: Log, metrics: Metrics) {
       metrics.dropped("send-failed");
       log.debug("cannot send", { reason });
     },
+    overflowed(datagrams: number) {
+      for (let i = 0; i < datagrams; i++) metrics.dropped("overload");
+    },
     oversized: () => metrics.dropped("malformed"),
   };
 }

@@ -31,6 +31,11 @@ const retired: readonly Flag[] = RETIRED_FLAGS.map((one) => ({
 const STATE_DIRECTORY = "STATE_DIRECTORY";
 const TEMPORARY = ["XDG_RUNTIME_DIR", "TMPDIR"];
 
+/** What a trial says of itself. */
+const TRIAL_NOTICE =
+  "no interface was named (--dhcp.server-if), so this is a trial on loopback; to " +
+  "get a lease from it: etcdhcp discover --request, from source: deno task discover --request";
+
 /** Settings from flags and environment, and the machine as it is. */
 export function readConfiguration(flags: FlagValues, edges: Edges) {
   const names = [...rows.map(environmentName), STATE_DIRECTORY, ...TEMPORARY];
@@ -65,6 +70,7 @@ export const serve: Command = {
     if (!resolution.ok || problems.length > 0) return refuse(problems, edges);
     const log = new LineLog(resolution.config.log, Deno.stderr, Date.now);
     for (const warning of resolution.warnings) log.warn(warning);
+    if (resolution.config.trial) log.info(TRIAL_NOTICE);
     try {
       // Loaded only now: the other commands, and a refusal, do without the server's code.
       const { runServer } = await import("./run_server.ts");

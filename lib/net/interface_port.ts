@@ -14,6 +14,7 @@ import type { Destination } from "../protocol/outcome.ts";
 import { formatIpv4, type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from "../wire/address.ts";
 import { Confinement } from "./confinement.ts";
 import type { BatchReceiver, BatchSender, InterfaceState, Libc } from "./libc.ts";
+import { ArrivalQueue } from "./queue.ts";
 import { type Datagram, LARGEST_MESSAGE, type Port, type PortEvents } from "./port.ts";
 
 /** The largest datagram that is read, octets. A DHCP message on Ethernet is at most 1472. */
@@ -22,8 +23,8 @@ const LARGEST_DATAGRAM = 2048;
 /** Asked of the kernel for datagrams that wait, octets: some thousands of messages. */
 const KERNEL_BUFFER = 4 * 1024 * 1024;
 
-/** The most datagrams handed over at once. */
-const MOST_AT_ONCE = 4096;
+/** Calls in which what has arrived is fetched, before some of it is handled. */
+const MOST_ROUNDS = 64;
 
 /** Payloads are copied one behind the other into blocks of this size, octets. */
 const BLOCK = 64 * 1024;
@@ -61,7 +62,7 @@ export class InterfacePort implements Port {
   #closed = false;
   #down: string | undefined;
   #neighbours = true;
-  #inbox: Datagram[] = [];
+  readonly #queue = new ArrivalQueue();
   #wake: (() => void) | undefined;
   #block = new Uint8Array(BLOCK);
   #used = 0;
@@ -79,16 +80,14 @@ export class InterfacePort implements Port {
   }
 
   async arrival(): Promise<void> {
-    while (this.#inbox.length === 0 && !this.#closed) {
+    while (this.#queue.length === 0 && !this.#closed) {
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
   }
 
-  take(): readonly Datagram[] {
+  take(most: number): readonly Datagram[] {
     if (this.#sockets !== undefined) this.#drain(this.#sockets);
-    const datagrams = this.#inbox;
-    this.#inbox = [];
-    return datagrams;
+    return this.#queue.take(most);
   }
 
   send(destination: Destination, write: (into: Uint8Array) => number): void {
@@ -106,6 +105,7 @@ export class InterfacePort implements Port {
     }
     const message = new Uint8Array(LARGEST_MESSAGE);
     const length = write(message);
+    if (length === 0) return;
     const address = { transport: "udp", hostname: formatIpv4(to), port: toPort } as const;
     (sockets.narrow ?? sockets.wide).send(message.subarray(0, length), address)
       .catch((error) => this.#options.events.sendFailed(messageOf(error)));
@@ -255,15 +255,14 @@ export class InterfacePort implements Port {
     }
   }
 
+  /** Fetches what has arrived meanwhile, but not for ever while more keeps coming. */
   #drain({ receiver }: Sockets): void {
     if (receiver === undefined) return;
-    while (
-      this.#inbox.length < MOST_AT_ONCE &&
-      receiver.drain((payload, length, port, whole) => {
-        if (whole) this.#put(payload, length, port);
-        else this.#options.events.oversized();
-      })
-    );
+    const take = (payload: Uint8Array, length: number, port: number, whole: boolean) => {
+      if (whole) this.#put(payload, length, port);
+      else this.#options.events.oversized();
+    };
+    for (let round = 0; round < MOST_ROUNDS && receiver.drain(take); round++);
   }
 
   /** Copies a payload out of the buffer that the next datagram will use. */
@@ -279,8 +278,9 @@ export class InterfacePort implements Port {
     const copy = this.#block.subarray(this.#used, this.#used + length);
     copy.set(length === payload.length ? payload : payload.subarray(0, length));
     this.#used += length;
-    this.#inbox.push({ payload: copy, sourcePort });
-    if (this.#inbox.length === 1) this.#wake?.();
+    const left = this.#queue.add({ payload: copy, sourcePort });
+    if (left > 0) this.#options.events.overflowed(left);
+    this.#wake?.();
   }
 
   /** Without the C library only an interface that has an address can be seen. */

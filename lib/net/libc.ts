@@ -286,6 +286,7 @@ export class BatchSender {
   /** Adds a datagram; sends all when there is no room for another. */
   add(address: Ipv4, port: number, write: (into: Uint8Array) => number): void {
     const length = write(this.#headers.payloads[this.#count]!);
+    if (length === 0) return;
     this.#headers.setTarget(this.#count, address, port, length);
     this.#count++;
     if (this.#count === BATCH) this.flush();

@@ -20,13 +20,13 @@ export const LARGEST_MESSAGE = 1472;
 export interface Port {
   /** Resolves when datagrams are there to be taken, or when the port is closed. Never rejects. */
   arrival(): Promise<void>;
-  /** Takes what is there, without waiting, in the order in which it came; nothing once closed. */
-  take(): readonly Datagram[];
+  /** Takes what is there, the oldest first, at most so many. Does not wait. */
+  take(most: number): readonly Datagram[];
   /**
    * Sends a message, at the latest when `flush` is called.
    *
    * @param write Writes the message into a buffer of `LARGEST_MESSAGE` octets and returns its
-   * length.
+   * length; 0 when there is nothing to send after all.
    */
   send(destination: Destination, write: (into: Uint8Array) => number): void;
   /** Sends what has not been sent yet. Never throws: what cannot be sent is counted. */
@@ -42,6 +42,8 @@ export interface PortEvents {
   notice(level: "info" | "warn", text: string): void;
   /** A message could not be sent. */
   sendFailed(reason: string): void;
+  /** More came than could be handled: so many datagrams were left out. */
+  overflowed(datagrams: number): void;
   /** A datagram was too long to be a DHCP message of ours. */
   oversized(): void;
 }

@@ -12,8 +12,11 @@ import type { Datagram } from "./port.ts";
 /** Above this many, DISCOVERs are left out. */
 const MOST_WITH_DISCOVERS = 1500;
 
-/** Above this many, anything is, the oldest first. */
+/** Above this many, anything is. */
 const MOST = 6000;
+
+/** So many are left out at a time, so that looking for them is not done for each. */
+const CUT = 64;
 
 export class ArrivalQueue {
   #waiting: Datagram[] = [];
@@ -23,11 +26,11 @@ export class ArrivalQueue {
     return this.#waiting.length - this.#head;
   }
 
-  /** Adds datagrams; returns how many had to be left out for it. */
-  add(datagrams: readonly Datagram[]): number {
+  /** Adds a datagram; returns how many had to be left out for it. */
+  add(datagram: Datagram): number {
     if (this.#head === this.#waiting.length) this.#reset([]);
-    for (const datagram of datagrams) this.#waiting.push(datagram);
-    return this.length > MOST_WITH_DISCOVERS ? this.#shed() : 0;
+    this.#waiting.push(datagram);
+    return this.length >= MOST_WITH_DISCOVERS + CUT ? this.#shed() : 0;
   }
 
   /** Takes out the oldest, at most so many. */
@@ -46,7 +49,7 @@ export class ArrivalQueue {
       if (surplus > 0 && isDiscover(datagram.payload)) surplus--;
       else kept.push(datagram);
     }
-    this.#reset(kept.length > MOST ? kept.slice(-MOST) : kept);
+    this.#reset(kept.length > MOST ? kept.slice(CUT) : kept);
     return before - this.length;
   }
 
