@@ -45,7 +45,8 @@ const systemClock: Clock = {
 export async function runServer(config: ServerConfig, log: Log): Promise<number> {
   const stopping = stopSignal();
   const metrics = new Metrics();
-  const confinements = confine(config);
+  const libc = Libc.open();
+  const confinements = confine(config, libc !== undefined);
   const store = await SqliteStore.open({
     path: config.store.path,
     subnets: config.subnets,
@@ -55,7 +56,6 @@ export async function runServer(config: ServerConfig, log: Log): Promise<number>
   let admin: AdminEndpoint | undefined;
   const ports: { served: ServedInterface; port: InterfacePort }[] = [];
   try {
-    const libc = Libc.open();
     for (const served of config.interfaces) {
       const port = new InterfacePort({
         served,
@@ -84,6 +84,7 @@ export async function runServer(config: ServerConfig, log: Log): Promise<number>
       () => ports.forEach(({ port }) => port.check()),
     );
     announce(config, admin, log);
+    await admin.warm();
     log.info("stopping", { signal: await stopping });
     stopWatching();
     const stopped = Promise.all([server.stop(), admin.stop()]);
@@ -107,8 +108,7 @@ function stopSignal(): Promise<string> {
   });
 }
 
-function confine(config: ServerConfig): Map<ServedInterface, Confinement> {
-  const ffi = Deno.permissions.querySync({ name: "ffi", path: "libc.so.6" }).state === "granted";
+function confine(config: ServerConfig, ffi: boolean): Map<ServedInterface, Confinement> {
   const interfaces = Deno.networkInterfaces();
   const { confinedElsewhere } = config;
   return new Map(config.interfaces.map((served) => [

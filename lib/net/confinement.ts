@@ -56,7 +56,7 @@ export function confinementOf(name: string, surroundings: Surroundings): Confine
   if (others.size === 0) return Confinement.ELSEWHERE;
   throw new ConfinementError(
     `cannot keep to ${name}: this machine also has ${[...others].join(", ")}, and tying a socket ` +
-      "to one interface needs the permission --allow-ffi=libc.so.6; or, if something else keeps " +
+      "to one interface needs the permission --allow-ffi; or, if something else keeps " +
       "their packets away (RestrictNetworkInterfaces= in the systemd unit), say " +
       "-dhcp.confined-elsewhere",
   );

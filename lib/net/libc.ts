@@ -9,7 +9,16 @@
 import { formatIpv4, type Ipv4 } from "../wire/address.ts";
 import { LARGEST_MESSAGE } from "./port.ts";
 
-const LIBRARY = "libc.so.6";
+/**
+ * Where the library is. A permission for one file needs its whole path, which differs between
+ * distributions; with the permission for all files the bare name finds it anywhere.
+ */
+const LIBRARIES = [
+  "libc.so.6",
+  `/lib/${Deno.build.arch}-linux-gnu/libc.so.6`,
+  "/lib64/libc.so.6",
+  "/usr/lib/libc.so.6",
+];
 
 const AF_INET = 2;
 const SOL_SOCKET = 1;
@@ -69,14 +78,15 @@ export class Libc {
 
   /** Opens it; undefined without permission (`--allow-ffi`), or on another system. */
   static open(): Libc | undefined {
-    try {
-      if (Deno.permissions.querySync({ name: "ffi", path: LIBRARY }).state !== "granted") {
-        return undefined;
+    for (const path of LIBRARIES) {
+      if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") continue;
+      try {
+        return new Libc(Deno.dlopen(path, SYMBOLS));
+      } catch {
+        // Not here; elsewhere perhaps.
       }
-      return new Libc(Deno.dlopen(LIBRARY, SYMBOLS));
-    } catch {
-      return undefined;
     }
+    return undefined;
   }
 
   get #c() {

@@ -90,12 +90,19 @@ export class SqliteFile {
   constructor(path: string, owner: string) {
     this.#path = path;
     this.#db = open(path, owner);
-    this.#append = this.#db.prepare("insert into journal (changes) values (?)");
-    this.#put = this.#db.prepare(
-      "insert or replace into lease values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    );
-    this.#delete = this.#db.prepare("delete from lease where address = ?");
-    this.#cut = this.#db.prepare("delete from journal where id <= ?");
+    try {
+      this.#append = this.#db.prepare("insert into journal (changes) values (?)");
+      this.#put = this.#db.prepare(
+        "insert or replace into lease values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      );
+      this.#delete = this.#db.prepare("delete from lease where address = ?");
+      this.#cut = this.#db.prepare("delete from journal where id <= ?");
+    } catch (error) {
+      this.#db.close();
+      throw new StoreError(
+        `${path} is damaged: ${reasonOf(error)}; restore it from a copy, or move it away`,
+      );
+    }
   }
 
   /** Moves what the journal has to the table, and reads the table. */
@@ -212,12 +219,15 @@ function busyMessage(path: string): string {
 }
 
 function openMessage(path: string, error: unknown): string {
-  const reason = error instanceof Error ? error.message : String(error);
-  return `cannot open the lease book ${path}: ${reason}; ` +
+  return `cannot open the lease book ${path}: ${reasonOf(error)}; ` +
     "check that its directory can be written, or choose another --store.path";
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function isBusy(error: unknown): boolean {
   // Deno's node:sqlite gives no result code, only SQLite's text for SQLITE_BUSY.
-  return error instanceof Error && error.message.includes("database is locked");
+  return reasonOf(error).includes("database is locked");
 }

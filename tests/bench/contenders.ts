@@ -1,0 +1,187 @@
+/**
+ * The servers that can be measured, each told the same thing in its own language.
+ *
+ * @module
+ */
+
+import { get } from "../e2e/http.ts";
+import type { Host } from "../e2e/lab.ts";
+import { until } from "../e2e/poll.ts";
+import { Process } from "../e2e/process.ts";
+import { RUN_FLAGS } from "../e2e/server.ts";
+import type { Tool } from "../e2e/tools.ts";
+import { type Pool, SITE } from "./site.ts";
+
+/** A server that can be started on the site. */
+export interface Contender {
+  readonly name: string;
+  readonly tools: readonly Tool[];
+  /** Writes its configuration into an empty directory and returns its command line. */
+  prepare(directory: string, pool: Pool): Promise<readonly string[]>;
+  readonly env?: (directory: string) => Record<string, string>;
+  /** Whether it answers by now; `log` is all it has printed. */
+  ready(host: Host, log: string): boolean | Promise<boolean>;
+}
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const ADMIN_PORT = 9842;
+
+/** Ours, with the embedded book: one fsync per group of leases. */
+export function etcdhcp(extra: readonly string[], profileDirectory?: string): Contender {
+  return {
+    name: "etcdhcp",
+    tools: ["bash"],
+    prepare: (directory, pool) => {
+      const flags = {
+        "dhcp.server-if": SITE.interface,
+        "dhcp.server-ip": SITE.address,
+        "dhcp.subnet-mask": SITE.mask,
+        "dhcp.router": SITE.address,
+        "dhcp.dns": SITE.address,
+        "dhcp.issue-from": pool.from,
+        "dhcp.issue-to": pool.to,
+        "dhcp.lease": `${SITE.leaseSeconds}s`,
+        "store.path": `${directory}/leases.db`,
+        "admin-addr": `127.0.0.1:${ADMIN_PORT}`,
+        "log.format": "json",
+      };
+      const profiling = profileDirectory
+        ? ["--cpu-prof", `--cpu-prof-dir=${profileDirectory}`, "--cpu-prof-interval=200"]
+        : [];
+      return Promise.resolve([
+        ...[Deno.execPath(), "run", ...RUN_FLAGS, ...profiling, `${ROOT}main.ts`, "serve"],
+        ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
+        ...extra,
+      ]);
+    },
+    ready: async (host) => {
+      try {
+        return (await get(host, ADMIN_PORT, "/readyz")).status === 200;
+      } catch {
+        return false;
+      }
+    },
+  };
+}
+
+/** Kea's configuration: memfile, written but never fsync'd; two threads; no line per lease. */
+function keaConfig(directory: string, pool: Pool): string {
+  const log = (name: string, severity: string) => ({
+    name,
+    severity,
+    output_options: [{ output: "stdout" }],
+  });
+  return JSON.stringify({
+    Dhcp4: {
+      "interfaces-config": { interfaces: [SITE.interface], "dhcp-socket-type": "raw" },
+      "lease-database": { type: "memfile", persist: true, name: `${directory}/leases.csv` },
+      "multi-threading": {
+        "enable-multi-threading": true,
+        "thread-pool-size": 2,
+        "packet-queue-size": 64,
+      },
+      "valid-lifetime": SITE.leaseSeconds,
+      subnet4: [{
+        subnet: `${SITE.network}/${SITE.prefix}`,
+        pools: [{ pool: `${pool.from} - ${pool.to}` }],
+        "option-data": [
+          { name: "routers", data: SITE.address },
+          { name: "domain-name-servers", data: SITE.address },
+        ],
+      }],
+      loggers: [log("kea-dhcp4", "INFO"), log("kea-dhcp4.leases", "WARN")],
+    },
+  });
+}
+
+const kea: Contender = {
+  name: "kea",
+  tools: ["kea-dhcp4"],
+  prepare: async (directory, pool) => {
+    await Deno.writeTextFile(`${directory}/kea.json`, keaConfig(directory, pool));
+    return ["kea-dhcp4", "-c", `${directory}/kea.json`];
+  },
+  env: (directory) => ({ KEA_PIDFILE_DIR: directory, KEA_LOCKFILE_DIR: "none" }),
+  ready: (_, log) => log.includes("DHCP4_STARTED"),
+};
+
+const dnsmasq: Contender = {
+  name: "dnsmasq",
+  tools: ["dnsmasq"],
+  prepare: (directory, pool) =>
+    Promise.resolve([
+      ...["dnsmasq", "--keep-in-foreground", "--log-facility=-", "--conf-file=/dev/null"],
+      ...["--port=0", `--interface=${SITE.interface}`, "--bind-interfaces", "--user=root"],
+      ...["--no-ping", "--quiet-dhcp", "--dhcp-authoritative", "--dhcp-lease-max=1000000"],
+      `--dhcp-range=${pool.from},${pool.to},${SITE.mask},${SITE.leaseSeconds}s`,
+      `--dhcp-leasefile=${directory}/leases`,
+      `--pid-file=${directory}/pid`,
+    ]),
+  ready: (_, log) => log.includes("DHCP, IP range"),
+};
+
+const isc: Contender = {
+  name: "isc",
+  tools: ["dhcpd"],
+  prepare: async (directory, pool) => {
+    await Deno.writeTextFile(`${directory}/leases`, "");
+    await Deno.writeTextFile(
+      `${directory}/dhcpd.conf`,
+      `authoritative;
+ping-check false;
+default-lease-time ${SITE.leaseSeconds};
+max-lease-time ${SITE.leaseSeconds};
+subnet ${SITE.network} netmask ${SITE.mask} {
+  range ${pool.from} ${pool.to};
+  option routers ${SITE.address};
+  option domain-name-servers ${SITE.address};
+}
+`,
+    );
+    return [
+      ...["dhcpd", "-4", "-f", "-d", "--no-pid", "-cf", `${directory}/dhcpd.conf`],
+      ...["-lf", `${directory}/leases`, SITE.interface],
+    ];
+  },
+  ready: (_, log) => log.includes("Server starting service"),
+};
+
+/** The others, by the name that --peer takes. */
+export const PEERS: Readonly<Record<string, Contender>> = { kea, dnsmasq, isc };
+
+/** Starts a contender with an empty book and waits until it says that it answers. */
+export async function startContender(
+  contender: Contender,
+  host: Host,
+  directory: string,
+  pool: Pool,
+): Promise<Process> {
+  const argv = await contender.prepare(directory, pool);
+  // Its log goes to a file: a pipe would make this process work for every line, on the same cores.
+  const log = `${directory}/log`;
+  const process = host.start([
+    "sh",
+    "-c",
+    'log=$1; shift; exec "$@" >"$log" 2>&1',
+    "sh",
+    log,
+    ...argv,
+  ], {
+    title: contender.name,
+    grace: 15,
+    cwd: ROOT,
+    ...(contender.env && { env: contender.env(directory) }),
+  });
+  try {
+    await until(`${contender.name} to be ready`, 60, async () => {
+      if (process.status) return true;
+      return await contender.ready(host, await Deno.readTextFile(log));
+    });
+    if (process.status) throw new Error(`${contender.name} ended before it was ready`);
+    return process;
+  } catch (error) {
+    await process.stop();
+    const text = await Deno.readTextFile(log).catch(() => "");
+    throw new Error(`${error}\n${text.split("\n").slice(-20).join("\n")}`, { cause: error });
+  }
+}

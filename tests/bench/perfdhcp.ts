@@ -1,0 +1,77 @@
+/**
+ * perfdhcp, ISC's load generator: runs it and reads its report.
+ *
+ * @module
+ */
+
+import { GENERATOR, type Site } from "./site.ts";
+
+/** One half of the four-way exchange, as perfdhcp counts it. */
+export interface Exchange {
+  readonly sent: number;
+  readonly received: number;
+  /** Milliseconds; 0 when nothing was received. */
+  readonly averageDelay: number;
+  readonly worstDelay: number;
+}
+
+/** What one run of perfdhcp saw. */
+export interface Report {
+  /** DISCOVER to OFFER. */
+  readonly offer: Exchange;
+  /** REQUEST to ACK. */
+  readonly ack: Exchange;
+}
+
+function readExchange(text: string, name: string): Exchange {
+  const at = text.lastIndexOf(`***Statistics for: ${name}***`);
+  if (at < 0) throw new Error(`Cannot read perfdhcp's report: no ${name} in it:\n${text}`);
+  const section = text.slice(at);
+  const number = (label: string) => Number(new RegExp(`^${label}: (\\S+)`, "m").exec(section)?.[1]);
+  const sent = number("sent packets");
+  const received = number("received packets");
+  if (!Number.isFinite(sent) || !Number.isFinite(received)) {
+    throw new Error(`Cannot read perfdhcp's report: no counts for ${name}:\n${section}`);
+  }
+  return {
+    sent,
+    received,
+    averageDelay: received > 0 ? number("avg delay") : 0,
+    worstDelay: received > 0 ? number("max delay") : 0,
+  };
+}
+
+/** Reads what perfdhcp prints at its end. */
+export function readReport(text: string): Report {
+  return {
+    offer: readExchange(text, "DISCOVER-OFFER"),
+    ack: readExchange(text, "REQUEST-ACK"),
+  };
+}
+
+/** The first clients' hardware addresses: those that are measured have never been seen before. */
+export const CLIENTS = { measured: "00:0c:01:00:00:00", warmUp: "00:0d:01:00:00:00" } as const;
+
+/** Asks for so many exchanges a second from up to a million different clients. */
+export async function perfdhcp(
+  site: Site,
+  rate: number,
+  seconds: number,
+  clients: string,
+): Promise<Report> {
+  const argv = site.generator.inside(
+    ...["perfdhcp", "-4", "-l", GENERATOR.interface],
+    ...["-r", String(rate), "-p", String(seconds), "-R", "1000000"],
+    ...["-b", `mac=${clients}`],
+    // Wait for answers under way, in microseconds; its own "Rate" counts this wait, ours does not.
+    ...["-W", "300000"],
+  );
+  // It exits with 3 when any exchange failed, which a ladder is there to provoke.
+  const { stdout, stderr, code } = await new Deno.Command(argv[0]!, { args: argv.slice(1) })
+    .output();
+  const decoder = new TextDecoder();
+  if (code !== 0 && code !== 3) {
+    throw new Error(`perfdhcp failed with ${code}: ${decoder.decode(stderr)}`);
+  }
+  return readReport(decoder.decode(stdout));
+}

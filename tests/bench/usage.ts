@@ -1,0 +1,56 @@
+/**
+ * What a process has used so far, from /proc.
+ *
+ * @module
+ */
+
+import { pause } from "../e2e/poll.ts";
+
+/** Linux reports times in hundredths of a second (USER_HZ) on every architecture Deno runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** A process's use of the machine. */
+export interface Usage {
+  /** User and system time of all its threads, seconds. */
+  readonly cpuSeconds: number;
+  /** The most memory it ever held, bytes. */
+  readonly peakRss: number;
+  /** Datagrams that found its sockets full (its namespace's count; packet sockets have none). */
+  readonly overrun: number;
+}
+
+/** Udp's RcvbufErrors: a line of names, and under it a line of values. */
+function overrunIn(snmp: string): number {
+  const [names, values] = snmp.split("\n").filter((line) => line.startsWith("Udp: "))
+    .map((line) => line.split(" "));
+  return Number(values?.[names?.indexOf("RcvbufErrors") ?? -1] ?? 0);
+}
+
+/** Reads the use of a process. */
+export async function usageOf(pid: number): Promise<Usage> {
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+  // The second field is the program's name in parentheses, which may itself hold spaces.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  const peak = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0);
+  return {
+    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+    peakRss: peak * 1024,
+    overrun: overrunIn(await Deno.readTextFile(`/proc/${pid}/net/snmp`)),
+  };
+}
+
+async function ticks(): Promise<{ all: number; idle: number }> {
+  const [line] = (await Deno.readTextFile("/proc/stat")).split("\n");
+  const fields = line!.split(/ +/).slice(1, 9).map(Number);
+  // user nice system idle iowait irq softirq steal
+  return { all: fields.reduce((a, b) => a + b), idle: fields[3]! + fields[4]! };
+}
+
+/** The share of the machine that is busy right now, with nothing of ours running, 0 to 1. */
+export async function busyness(): Promise<number> {
+  const before = await ticks();
+  await pause(400);
+  const after = await ticks();
+  return 1 - (after.idle - before.idle) / (after.all - before.all);
+}

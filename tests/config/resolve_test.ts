@@ -1,0 +1,302 @@
+import assert from "node:assert/strict";
+import type { ServerConfig } from "../../lib/config/model.ts";
+import { type Machine, resolveConfig } from "../../lib/config/resolve.ts";
+import { type Setting, SETTINGS } from "../../lib/config/settings.ts";
+import type { Given } from "../../lib/config/sources.ts";
+import { formatCidr, formatIpv4, formatMac, formatRange } from "../../lib/wire/address.ts";
+
+const MACHINE: Machine = {
+  interfaces: [
+    { name: "lo", family: "IPv4", address: "127.0.0.1", netmask: "255.0.0.0", mac: "" },
+    { name: "lan0", family: "IPv6", address: "fe80::1", netmask: "ffff::", mac: "" },
+    { name: "lan0", family: "IPv4", address: "10.6.9.1", netmask: "255.255.255.0", mac: "" },
+    { name: "lan0", family: "IPv4", address: "10.7.0.1", netmask: "255.255.0.0", mac: "" },
+    { name: "up0", family: "IPv4", address: "192.0.2.2", netmask: "255.255.255.0", mac: "" },
+    { name: "six0", family: "IPv6", address: "fe80::2", netmask: "ffff::", mac: "" },
+  ],
+  stateDirectory: undefined,
+  temporaryDirectory: "/run/user/1000",
+};
+
+/** Resolves `-flag value` pairs. */
+function resolve(text: string, machine: Partial<Machine> = {}) {
+  const rows = Object.values<Setting>(SETTINGS);
+  const values = new Map<string, Given>();
+  for (const pair of text.split(" -").filter((pair) => pair !== "")) {
+    const [flag, value] = pair.replace(/^ *-/, "").split(" ");
+    const row = rows.find((one) => one.flag === flag)!;
+    values.set(row.key, { text: value!, label: `-${flag}` });
+  }
+  return resolveConfig([{ kind: "flag", values }], { ...MACHINE, ...machine });
+}
+
+function config(text: string, machine: Partial<Machine> = {}): ServerConfig {
+  const resolution = resolve(text, machine);
+  if (!resolution.ok) assert.fail(resolution.problems.join("\n"));
+  return resolution.config;
+}
+
+function problems(text: string, machine: Partial<Machine> = {}): readonly string[] {
+  const resolution = resolve(text, machine);
+  return resolution.ok ? [] : resolution.problems;
+}
+
+function options(of: ServerConfig): Record<number, string> {
+  const pairs = [...of.subnets[0]!.options].map(([code, value]) => [code, formatMac(value)]);
+  return Object.fromEntries(pairs);
+}
+
+const LAN = "-dhcp.server-if lan0 -dhcp.issue-from 10.6.9.10 -dhcp.issue-to 10.6.9.100";
+
+Deno.test("resolveConfig with nothing configured is a trial on loopback", () => {
+  const trial = config("");
+  assert.equal(trial.trial, true);
+  assert.deepEqual(
+    trial.interfaces.map((one) => [one.name, formatIpv4(one.address), formatCidr(one.cidr)]),
+    [["lo", "127.0.0.1", "127.0.0.0/8"]],
+  );
+  assert.deepEqual(trial.subnets[0]!.pools.map(formatRange), ["127.9.0.10-127.9.0.250"]);
+  assert.equal(trial.port, 6767);
+  assert.equal(trial.clientPort, 6868);
+  assert.equal(trial.store.path, "/run/user/1000/etcdhcp-trial/leases.db");
+  assert.deepEqual(trial.admin, { hostname: "127.0.0.1", port: 9842 });
+  assert.deepEqual(trial.log, { format: "text", verbosity: 0 });
+  assert.equal(trial.requestTimeout, 2000);
+});
+
+Deno.test("resolveConfig in a trial takes what tunes it and refuses what describes a network", () => {
+  const trial = config("-dhcp.lease 30s -dhcp.port 7067 -dhcp.client-port 7068 -store.path /x/y");
+  assert.deepEqual([trial.port, trial.clientPort, trial.store.path], [7067, 7068, "/x/y"]);
+  assert.deepEqual(trial.subnets[0]!.lease, { default: 30, min: 30, max: 86400 });
+  const why = "needs --dhcp.server-if: no network is answered unless its interface is named";
+  const network = "-dhcp.server-ip 10.6.9.1 -dhcp.subnet-mask 255.255.255.0 -dhcp.router none " +
+    "-dhcp.dns none -dhcp.issue-from 10.6.9.10 -dhcp.issue-to 10.6.9.100 " +
+    "-dhcp.confined-elsewhere true";
+  assert.deepEqual(problems(network), [
+    `-dhcp.server-ip: ${why}`,
+    `-dhcp.subnet-mask: ${why}`,
+    `-dhcp.router: ${why}`,
+    `-dhcp.dns: ${why}`,
+    `-dhcp.issue-from: ${why}`,
+    `-dhcp.issue-to: ${why}`,
+    `-dhcp.confined-elsewhere: ${why}`,
+  ]);
+});
+
+Deno.test("resolveConfig takes address, mask, router and DNS from the interface", () => {
+  const lan = config(LAN);
+  assert.equal(lan.trial, false);
+  assert.deepEqual(
+    lan.interfaces.map((one) => [one.name, formatIpv4(one.address), formatCidr(one.cidr)]),
+    [["lan0", "10.6.9.1", "10.6.9.0/24"]],
+  );
+  assert.deepEqual([lan.port, lan.clientPort, lan.confinedElsewhere], [67, 68, false]);
+  assert.deepEqual(options(lan), {
+    1: "ff:ff:ff:00",
+    3: "0a:06:09:01",
+    6: "0a:06:09:01",
+    28: "0a:06:09:ff",
+  });
+  const [subnet] = lan.subnets;
+  assert.equal(subnet!.name, undefined);
+  assert.deepEqual(subnet!.pools.map(formatRange), ["10.6.9.10-10.6.9.100"]);
+  assert.deepEqual([...subnet!.exclusions].map(formatIpv4), ["10.6.9.1"]);
+  assert.deepEqual(subnet!.lease, { default: 3600, min: 120, max: 86400 });
+  assert.deepEqual([subnet!.offerHold, subnet!.quarantine], [60, 3600]);
+  assert.equal(subnet!.declineShare, 0.25);
+});
+
+Deno.test("resolveConfig sends what was given in place of defaults", () => {
+  const lan = config(
+    `${LAN} -dhcp.router 10.6.9.2,10.6.9.50 -dhcp.dns 1.1.1.1,9.9.9.9 -dhcp.domain lan ` +
+      "-dhcp.lease 48h -dhcp.min-lease 1h -v 2 -log.format json -admin-addr :9842 " +
+      "-dhcp.confined-elsewhere true -dhcp.request-timeout 500ms",
+  );
+  assert.deepEqual(options(lan), {
+    1: "ff:ff:ff:00",
+    3: "0a:06:09:02:0a:06:09:32",
+    6: "01:01:01:01:09:09:09:09",
+    15: "6c:61:6e",
+    28: "0a:06:09:ff",
+  });
+  assert.deepEqual([...lan.subnets[0]!.exclusions].map(formatIpv4), [
+    "10.6.9.1",
+    "10.6.9.2",
+    "10.6.9.50",
+  ]);
+  assert.deepEqual(lan.subnets[0]!.lease, { default: 172800, min: 3600, max: 172800 });
+  assert.deepEqual(lan.log, { format: "json", verbosity: 2 });
+  assert.deepEqual(lan.admin, { hostname: "::", port: 9842 });
+  assert.equal(lan.confinedElsewhere, true);
+  assert.equal(lan.requestTimeout, 500);
+  const none = config(`${LAN} -dhcp.router none -dhcp.dns none`);
+  assert.deepEqual(Object.keys(options(none)), ["1", "28"]);
+});
+
+Deno.test("resolveConfig chooses among an interface's addresses", () => {
+  const own = (text: string) => {
+    const { address, cidr } = config(text).interfaces[0]!;
+    return [formatIpv4(address), formatCidr(cidr)];
+  };
+  const seven = "-dhcp.server-if lan0 -dhcp.issue-from 10.7.0.10 -dhcp.issue-to 10.7.0.20";
+  assert.deepEqual(own(seven), ["10.7.0.1", "10.7.0.0/16"]);
+  assert.deepEqual(own(`${seven} -dhcp.subnet-mask 255.255.255.0`), ["10.7.0.1", "10.7.0.0/24"]);
+  assert.deepEqual(own(`${seven} -dhcp.server-ip 10.7.0.1`), ["10.7.0.1", "10.7.0.0/16"]);
+  const two = config(LAN.replace("lan0", "lan0,up0")).interfaces;
+  assert.deepEqual(two.map((one) => formatCidr(one.cidr)), ["10.6.9.0/24", "192.0.2.0/24"]);
+});
+
+Deno.test("resolveConfig waits for an interface whose address and mask are given", () => {
+  const resolution = resolve(
+    `${LAN.replace("lan0", "later0")} -dhcp.server-ip 10.6.9.1 -dhcp.subnet-mask 255.255.255.0`,
+  );
+  assert.ok(resolution.ok);
+  assert.deepEqual(resolution.warnings, [
+    "later0 does not have the address 10.6.9.1 yet; waiting for it",
+  ]);
+  const unseen = resolve(
+    `${LAN} -dhcp.server-ip 10.6.9.1 -dhcp.subnet-mask 255.255.255.0`,
+    { interfaces: undefined },
+  );
+  assert.ok(unseen.ok);
+  assert.deepEqual(unseen.warnings, []);
+});
+
+Deno.test("resolveConfig keeps leases where the service manager says", () => {
+  assert.equal(config(LAN).store.path, "/var/lib/etcdhcp/leases.db");
+  const state = { stateDirectory: "/var/lib/x:/var/lib/y" };
+  assert.equal(config(LAN, state).store.path, "/var/lib/x/leases.db");
+  assert.equal(config(`${LAN} -store.path /a`, state).store.path, "/a");
+});
+
+Deno.test("resolveConfig warns of the setting that has no effect", () => {
+  const resolution = resolve("-dhcp.monitor-interval 1m");
+  assert.ok(resolution.ok);
+  assert.deepEqual(resolution.warnings, [
+    "-dhcp.monitor-interval has no effect: expired addresses come back by themselves",
+  ]);
+});
+
+Deno.test("resolveConfig takes an etcd setting that is the default", () => {
+  assert.equal(config("-etcd.prefix etcdhcp::").trial, true);
+});
+
+Deno.test("resolveConfig names every contradiction", () => {
+  const wait = "to wait for it, give --dhcp.server-ip and --dhcp.subnet-mask";
+  const etcd =
+    "etcd arrives with the next release; leave it out: this one keeps leases in a file " +
+    "(--store.path)";
+  const from = (address: string) => LAN.replace("10.6.9.10 ", `${address} `);
+  const to = (address: string) => LAN.replace("10.6.9.100", address);
+  const table: [string, string[], Partial<Machine>?][] = [
+    [
+      "-dhcp.server-if lan0",
+      [
+        "--dhcp.issue-from: missing: wanted the first address to lease",
+        "--dhcp.issue-to: missing: wanted the last address to lease",
+      ],
+    ],
+    [from("10.6.8.10"), ["-dhcp.issue-from: 10.6.8.10 is outside the subnet 10.6.9.0/24"]],
+    [from("10.6.9.0"), ["-dhcp.issue-from: 10.6.9.0 is the network address of 10.6.9.0/24"]],
+    [to("10.6.9.255"), ["-dhcp.issue-to: 10.6.9.255 is the broadcast address of 10.6.9.0/24"]],
+    [to("10.6.10.1"), ["-dhcp.issue-to: 10.6.10.1 is outside the subnet 10.6.9.0/24"]],
+    [
+      to("10.6.9.9"),
+      ["-dhcp.issue-from: 10.6.9.10 is above the last address to lease (-dhcp.issue-to, 10.6.9.9)"],
+    ],
+    [
+      "-dhcp.server-if lan0 -dhcp.issue-from 10.6.9.1 -dhcp.issue-to 10.6.9.1",
+      [
+        "-dhcp.issue-from: nothing is left to lease: every address of 10.6.9.1-10.6.9.1 is the " +
+        "server's or a router's",
+      ],
+    ],
+    [
+      `${LAN} -dhcp.router 10.6.9.1,10.6.8.1`,
+      ["-dhcp.router: 10.6.8.1 is outside the subnet 10.6.9.0/24"],
+    ],
+    [
+      `${LAN} -dhcp.server-ip 10.6.9.7`,
+      [
+        "-dhcp.server-ip: lan0 has no address 10.6.9.7 (it has 10.6.9.1, 10.7.0.1); give " +
+        "--dhcp.subnet-mask too to wait for it",
+      ],
+    ],
+    [
+      `${LAN} -dhcp.server-ip 10.6.9.255 -dhcp.subnet-mask 255.255.255.0`,
+      ["-dhcp.server-ip: 10.6.9.255 is the broadcast address of 10.6.9.0/24"],
+    ],
+    [
+      `${LAN} -dhcp.subnet-mask 255.0.255.0`,
+      [
+        '-dhcp.subnet-mask: cannot use "255.0.255.0": wanted a netmask whose one bits are ' +
+        "contiguous, like 255.255.255.0",
+      ],
+    ],
+    [
+      LAN.replace("lan0", "wan7"),
+      [
+        "-dhcp.server-if: there is no interface wan7 with an address (there is lo, lan0, up0, " +
+        `six0); ${wait}`,
+      ],
+    ],
+    [LAN.replace("lan0", "six0"), [`-dhcp.server-if: six0 has no IPv4 address; ${wait}`]],
+    [
+      LAN,
+      [
+        "-dhcp.server-if: cannot look up the address of lan0: allow it " +
+        "(--allow-sys=networkInterfaces), or give --dhcp.server-ip and --dhcp.subnet-mask",
+      ],
+      { interfaces: undefined },
+    ],
+    [
+      LAN.replace("lan0", "lan0,lan0"),
+      [
+        '-dhcp.server-if: cannot use "lan0,lan0": wanted names of network interfaces separated by ' +
+        "commas, like lan0",
+      ],
+    ],
+    [
+      "-dhcp.min-lease 2h -dhcp.max-lease 30m",
+      [
+        "-dhcp.min-lease: 7200s is longer than the lease (--dhcp.lease, 3600s)",
+        "-dhcp.max-lease: 1800s is shorter than the lease (--dhcp.lease, 3600s)",
+      ],
+    ],
+    [
+      "-dhcp.lease 1x -dhcp.offer-hold 0s -dhcp.port 0",
+      [
+        '-dhcp.port: cannot use "0": wanted a whole number, 1 to 65535',
+        '-dhcp.lease: cannot use "1x": wanted a duration between 1s and 4294967294s, like 1h or 30m',
+        '-dhcp.offer-hold: cannot use "0s": wanted a duration between 1s and 1h, like 60s',
+      ],
+    ],
+    [
+      "-dhcp.lease 3600",
+      [
+        '-dhcp.lease: cannot use "3600": wanted a duration between 1s and 4294967294s, like 1h or ' +
+        "30m",
+      ],
+    ],
+    [
+      "-dhcp.port 68 -dhcp.client-port 68",
+      ['-dhcp.client-port: cannot use "68": the server listens on that port (-dhcp.port)'],
+    ],
+    [
+      "-etcd.discovery.endpoints 10.0.0.5:2379 -etcd.prefix x::",
+      [`-etcd.discovery.endpoints: ${etcd}`, `-etcd.prefix: ${etcd}`],
+    ],
+    ["-log.format xml", ['-log.format: cannot use "xml": wanted text or json']],
+    ["-v x", ['-v: cannot use "x": wanted a whole number, 0 or more']],
+    [
+      "-admin-addr 9842",
+      [
+        '-admin-addr: cannot use "9842": wanted HOST:PORT, like 127.0.0.1:9842, or :9842 for every ' +
+        "address",
+      ],
+    ],
+  ];
+  for (const [flags, wanted, machine] of table) {
+    assert.deepEqual(problems(flags, machine), wanted, flags);
+  }
+});

@@ -1,0 +1,22 @@
+/**
+ * Text, cut into lines as it arrives.
+ *
+ * @module
+ */
+
+/** Splits at newlines; a last line without one is passed on at the end. */
+export class TextLineStream extends TransformStream<string, string> {
+  constructor() {
+    let rest = "";
+    super({
+      transform(chunk, controller) {
+        const lines = (rest + chunk).split("\n");
+        rest = lines.pop()!;
+        for (const line of lines) controller.enqueue(line);
+      },
+      flush(controller) {
+        if (rest !== "") controller.enqueue(rest);
+      },
+    });
+  }
+}
