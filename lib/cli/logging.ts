@@ -29,6 +29,9 @@ export interface LogOptions {
 /** Lines that wait for a slow reader, in characters: half a minute of a busy server. */
 const MAX_WAITING = 1 << 22;
 
+/** How long a line may wait for others to be written with it, milliseconds. */
+const GATHER = 20;
+
 /** Values that need no quotes in text. */
 const PLAIN = /^[\w.:\/@+,;<>()[\]{}*%&#~^$!?-]+$/;
 
@@ -91,8 +94,8 @@ export class LineLog implements Log {
   }
 
   async #write(): Promise<void> {
-    // A timer, not a microtask: whatever else this turn logs goes with it.
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    // Whatever else is logged meanwhile goes with it: a write costs more than many lines.
+    await new Promise((resolve) => setTimeout(resolve, GATHER));
     const encoder = new TextEncoder();
     while (this.#waiting !== "") {
       let rest: Uint8Array = encoder.encode(this.#waiting);

@@ -45,9 +45,9 @@ export class Offers {
     return this.#byAddress.get(address);
   }
 
-  /** The offer that was made, or made again, longest ago. */
-  oldest(): Offer | undefined {
-    return this.#byClient.values().next().value;
+  /** Every offer, the one that was made, or made again, longest ago first. */
+  oldestFirst(): Iterable<Offer> {
+    return this.#byClient.values();
   }
 
   /** Keeps an address for a client, in place of what was kept for it or kept of the address. */

@@ -42,7 +42,7 @@ export function decide(
   knowledge: Knowledge,
   now: number,
 ): Outcome {
-  const subnet = subnetOf(message, heardOn, knowledge.subnets);
+  const subnet = subnetOf(type, message, heardOn, knowledge.subnets);
   if (subnet === undefined) return silence(SilenceReason.NO_SUBNET);
   return dispatch(type, {
     message,

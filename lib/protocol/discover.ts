@@ -52,12 +52,15 @@ function mayOffer({ client, subnet, leases, offers, now }: Scene, address: Ipv4)
 
 /**
  * When everything free is on offer, the oldest offer is passed on, so that a flood of DISCOVERs
- * from invented clients cannot empty the pool. Should both take it, the store decides.
+ * from invented clients cannot empty the pool. Should both take it, the store decides. Offers of
+ * what this client may not have, such as a reservation, are passed over.
  */
 function reuseOffer({ client, subnet, leases, offers, now }: Scene): Ipv4 | undefined {
-  const address = offers.oldest()?.address;
-  if (address === undefined) return undefined;
-  return leases.isAvailable(subnetKey(subnet), address, client.key, now) ? address : undefined;
+  const key = subnetKey(subnet);
+  for (const { address } of offers.oldestFirst()) {
+    if (leases.isAvailable(key, address, client.key, now)) return address;
+  }
+  return undefined;
 }
 
 /** FNV-1a, 32 bits: the same on every server, and close neighbours end up far apart. */

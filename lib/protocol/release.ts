@@ -44,8 +44,13 @@ export function decline(scene: Scene): Outcome {
     client: client.key,
     address,
     until: now + subnet.quarantine * 1000,
-    limit: Math.floor(leases.poolSize(key) * subnet.declineShare),
+    limit: quarantineLimit(leases.poolSize(key), subnet.declineShare),
   });
+}
+
+/** At least one address, however small the pool: the client must not get it again at once. */
+function quarantineLimit(poolSize: number, share: number): number {
+  return share === 0 ? 0 : Math.max(1, Math.floor(poolSize * share));
 }
 
 function giveBack(operation: Operation): Outcome {

@@ -10,7 +10,7 @@
  */
 
 import { type Cidr, cidrOf, type Ipv4 } from "./address.ts";
-import { concat, DecodeError, putU16, putU32, u16At, u32At } from "./bytes.ts";
+import { allocate, concat, DecodeError, putU16, putU32, u16At, u32At } from "./bytes.ts";
 
 /** The name of a value's shape, for help texts, for config files and for printing a value. */
 export type Shape =
@@ -104,7 +104,7 @@ function unsigned(shape: "u8" | "u16" | "u32" | "seconds", octets: 1 | 2 | 4): C
     },
     encode(value) {
       integer(shape, value, 0, max);
-      const bytes = new Uint8Array(octets);
+      const bytes = allocate(octets);
       if (octets === 4) putU32(bytes, 0, value);
       else if (octets === 2) putU16(bytes, 0, value);
       else bytes[0] = value;
