@@ -17,7 +17,7 @@ import type { LeaseStore, Operation, Result } from "./lease/store.ts";
 import type { Datagram, Port } from "./net/port.ts";
 import { accept } from "./protocol/accept.ts";
 import { decide } from "./protocol/decide.ts";
-import { type Commit, type Outcome, type Reply, type Silence } from "./protocol/outcome.ts";
+import { type Commit, type Reply, type Silence } from "./protocol/outcome.ts";
 import { silence, SilenceReason } from "./protocol/outcome.ts";
 import { formatIpv4, formatMac, type Ipv4 } from "./wire/address.ts";
 import { DecodeError } from "./wire/bytes.ts";
@@ -30,6 +30,14 @@ import { messageType, messageTypeName } from "./wire/registry.ts";
  * size, and a relay's socket buffer, by default, takes little more than a hundred.
  */
 const SLICE = 64;
+
+/**
+ * When as many datagrams as `BUSY` were there at once, the next are gathered for so long,
+ * milliseconds: then more of them share a look at the socket, a send and a transaction, and their
+ * senders have the processor meanwhile.
+ */
+const BUSY = 2;
+const GATHER = 1;
 
 /** While so many claims wait for the store, nothing new is taken up. */
 const MOST_CLAIMS = 2000;
@@ -123,11 +131,15 @@ export class Server {
   }
 
   async #listen(at: ServedPort): Promise<void> {
+    const { clock } = this.#parts;
     while (!this.#stopping) {
       await at.port.arrival();
       while (this.#claims >= MOST_CLAIMS) await Promise.race(this.#commits);
-      this.#handle(at.port.take(SLICE), at);
-      await this.#parts.clock.turn();
+      if (this.#stopping) return;
+      const slice = at.port.take(SLICE);
+      this.#handle(slice, at);
+      const isBusy = slice.length >= BUSY && slice.length < SLICE;
+      await (isBusy ? clock.sleep(GATHER) : clock.turn());
     }
   }
 
@@ -152,51 +164,60 @@ export class Server {
     started: number,
   ): Claim | undefined {
     const { config, store, metrics } = this.#parts;
-    let message: Message;
-    let type: string;
-    let outcome: Outcome;
     try {
-      message = decodeMessage(datagram.payload);
+      const message = decodeMessage(datagram.payload);
       const accepted = accept(message, datagram.sourcePort);
       if (typeof accepted === "string") {
         metrics.received("other");
         this.#drop(accepted, message);
         return undefined;
       }
-      type = labelOf(accepted);
+      const type = labelOf(accepted);
       metrics.received(type);
-      outcome = decide(accepted, message, at.served, {
+      const outcome = decide(accepted, message, at.served, {
         interfaces: config.interfaces,
         subnets: config.subnets,
         leases: store.view,
         offers: this.#offers,
         storeUp: this.#trouble === undefined,
       }, now);
+      const exchange: Exchange = { message, type, at, started };
+      if (outcome.kind === "commit") return { exchange, commit: outcome };
+      this.#conclude(outcome, exchange);
     } catch (error) {
       this.#dropFor(error);
-      return undefined;
     }
-    const exchange: Exchange = { message, type, at, started };
-    if (outcome.kind === "commit") return { exchange, commit: outcome };
-    this.#conclude(outcome, exchange);
     return undefined;
   }
 
   #settle(claims: readonly Claim[], at: ServedPort, now: number): void {
-    const { store } = this.#parts;
     this.#claims += claims.length;
-    const settled = store.commit(claims.map(({ commit }) => commit.operation), now)
+    const settled = this.#commit(claims.map(({ commit }) => commit.operation), now)
       .then((results) => {
         this.#claims -= claims.length;
         claims.forEach(({ exchange, commit }, index) => {
           const result = results[index]!;
-          this.#noteResult(commit.operation, result);
-          this.#conclude(this.#inTime(exchange) ? commit.settle(result) : TOO_LATE, exchange);
+          try {
+            this.#noteResult(commit.operation, result);
+            this.#conclude(this.#inTime(exchange) ? commit.settle(result) : TOO_LATE, exchange);
+          } catch (error) {
+            this.#dropFor(error);
+          }
         });
         at.port.flush();
         this.#commits.delete(settled);
       });
     this.#commits.add(settled);
+  }
+
+  /** A store never rejects. If one does all the same, nothing is known. */
+  async #commit(operations: readonly Operation[], now: number): Promise<readonly Result[]> {
+    try {
+      return await this.#parts.store.commit(operations, now);
+    } catch (error) {
+      this.#logFault("committing", error);
+      return operations.map(() => ({ kind: "unknown", reason: "the lease book has failed" }));
+    }
   }
 
   /** Whether the client still waits. What it asked for is done; asking again will find that. */
@@ -217,10 +238,13 @@ export class Server {
     }
     const { message: reply, destination, maxSize, hold } = outcome;
     if (hold !== undefined) this.#offers.get(hold.subnet)!.hold(hold);
+    let isWhole = true;
     at.port.send(destination, (into) => {
       const { length, omitted } = encodeMessage(reply, into, maxSize);
-      return omitted.some((code) => ESSENTIAL.includes(code)) ? 0 : length;
+      isWhole = !omitted.some((code) => ESSENTIAL.includes(code));
+      return isWhole ? length : 0;
     });
+    if (!isWhole) return this.#drop(SilenceReason.TOO_SMALL, message);
     metrics.sent(labelOf(reply.options.get(messageType)!));
     metrics.requestDuration(exchange.type, (clock.elapsed() - exchange.started) / 1000);
     if (config.log.verbosity >= 2) this.#logReply(reply, destination.kind);
@@ -244,7 +268,7 @@ export class Server {
         const due = store.due(now, MOST_EXPIRIES);
         if (due.length === 0) return;
         const operations = due.map((address): Operation => ({ kind: "expire", address }));
-        const results = await store.commit(operations, now);
+        const results = await this.#commit(operations, now);
         results.forEach((result, index) => this.#noteResult(operations[index]!, result));
       }
     } finally {
@@ -294,7 +318,11 @@ export class Server {
       return;
     }
     this.#drop(SilenceReason.FAULT, undefined);
-    this.#parts.log.error("fault while handling a message; please report it", {
+    this.#logFault("handling a message", error);
+  }
+
+  #logFault(doing: string, error: unknown): void {
+    this.#parts.log.error(`fault while ${doing}; please report it`, {
       stack: error instanceof Error ? error.stack : String(error),
     });
   }

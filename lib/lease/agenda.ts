@@ -24,7 +24,16 @@ export class Agenda<T> {
   add(instant: number, item: T): void {
     if (!Number.isFinite(instant)) return;
     const second = Math.ceil(instant / 1000);
-    if ((this.#filed.get(item) ?? Infinity) <= second) return;
+    if ((this.#filed.get(item) ?? Infinity) > second) this.#file(second, item);
+  }
+
+  /** Files an item for a later instant, even if it is filed for an earlier one. */
+  postpone(instant: number, item: T): void {
+    const second = Math.ceil(instant / 1000);
+    if (this.#filed.get(item) !== second) this.#file(second, item);
+  }
+
+  #file(second: number, item: T): void {
     this.#filed.set(item, second);
     const items = this.#items.get(second);
     if (items !== undefined) {
@@ -49,7 +58,7 @@ export class Agenda<T> {
         this.#items.delete(second);
         this.#pop();
       }
-      // An item that was filed again for an earlier second has left a copy behind.
+      // An item that was filed again for another second has left a copy behind.
       if (this.#filed.get(item) !== second) continue;
       this.#filed.delete(item);
       return item;

@@ -35,8 +35,10 @@ interface Shelf {
   readonly used: AddressSet;
   readonly poolSize: number;
   readonly reservedFor: ReadonlyMap<Ipv4, string>;
+  /** Of each client its lease, else the latest entry that it left. */
   readonly byClient: Map<ClientKey, Lease>;
-  /** In the order in which they were declined. */
+  /** What else a client has left: most have moved never, and have nothing here. */
+  readonly leftBehind: Map<ClientKey, Lease[]>;
   readonly declined: Set<Ipv4>;
   bound: number;
 }
@@ -147,9 +149,9 @@ export class Book implements LeaseView {
     return addresses;
   }
 
-  /** Puts an address back on the agenda: its expiry could not be committed. */
+  /** Leaves an address alone until an instant: its expiry could not be committed. */
   postpone(address: Ipv4, instant: number): void {
-    this.#agenda.add(instant, address);
+    this.#agenda.postpone(instant, address);
   }
 
   #bind(bind: Bind, now: number): Applied {
@@ -169,7 +171,8 @@ export class Book implements LeaseView {
       state: "bound",
       since: same ? before.since : now,
       renewed: now,
-      expires: bind.expires,
+      // The client may not learn of this one and go on with the longer lease that it has.
+      expires: same ? Math.max(before.expires, bind.expires) : bind.expires,
       server: bind.server,
       relay: bind.relay,
     };
@@ -181,23 +184,39 @@ export class Book implements LeaseView {
     return { kind: "changed", changes: [this.#change(before, after), freed] };
   }
 
-  #release({ client, address }: Release, now: number): Applied {
-    const before = this.#byAddress.get(address);
-    if (before === undefined || before.client !== client || !isBound(before, now)) return REFUSED;
+  #release(release: Release, now: number): Applied {
+    const before = this.#held(release, now);
+    if (before === undefined) return REFUSED;
     const after: Lease = { ...before, state: "released", expires: now };
     return { kind: "changed", changes: [this.#change(before, after)] };
   }
 
-  #decline({ subnet, client, address, until, limit }: Decline, now: number): Applied {
-    const before = this.#byAddress.get(address);
-    if (before === undefined || before.client !== client || !isBound(before, now)) return REFUSED;
+  #decline(decline: Decline, now: number): Applied {
+    const before = this.#held(decline, now);
+    if (before === undefined) return REFUSED;
+    const { until, limit, subnet } = decline;
     const after: Lease = { ...before, state: "declined", renewed: now, expires: until };
     const changed = this.#change(before, after);
     const { declined } = this.#shelf(subnet);
     if (declined.size <= limit) return { kind: "changed", changes: [changed] };
-    const [oldest] = declined;
-    const exchanged = this.#change(this.#byAddress.get(oldest!)!, undefined);
+    const exchanged = this.#change(this.#declinedLongestAgo(declined), undefined);
     return { kind: "changed", changes: [changed, exchanged] };
+  }
+
+  /** The lease that a client gives up, if it holds it. */
+  #held({ subnet, client, address }: Release | Decline, now: number): Lease | undefined {
+    const lease = this.#byAddress.get(address);
+    const isIts = lease !== undefined && lease.subnet === subnet && lease.client === client;
+    return isIts && isBound(lease, now) ? lease : undefined;
+  }
+
+  #declinedLongestAgo(declined: ReadonlySet<Ipv4>): Lease {
+    let oldest: Lease | undefined;
+    for (const address of declined) {
+      const lease = this.#byAddress.get(address)!;
+      if (oldest === undefined || lease.renewed < oldest.renewed) oldest = lease;
+    }
+    return oldest!;
   }
 
   #expire(address: Ipv4, now: number): Applied {
@@ -231,7 +250,7 @@ export class Book implements LeaseView {
     if (lease.state === "declined") shelf.declined.delete(address);
     shelf.used.delete(address);
     if (this.#isPooled(shelf, address)) shelf.free.add(address);
-    if (shelf.byClient.get(lease.client)?.address === address) shelf.byClient.delete(lease.client);
+    if (lease.state !== "declined") forget(shelf, lease);
   }
 
   #insert(address: Ipv4, lease: Lease): void {
@@ -248,11 +267,7 @@ export class Book implements LeaseView {
       shelf.declined.add(address);
       return;
     }
-    // A client that moved leaves entries behind; its latest is the one it is known by.
-    const known = shelf.byClient.get(lease.client);
-    const isLatest = known === undefined ||
-      (known.state !== "bound" && lease.renewed >= known.renewed);
-    if (lease.state === "bound" || isLatest) shelf.byClient.set(lease.client, lease);
+    remember(shelf, lease);
   }
 
   #isPooled(shelf: Shelf, address: Ipv4): boolean {
@@ -265,6 +280,49 @@ export class Book implements LeaseView {
     if (shelf === undefined) throw new RangeError(`Cannot find subnet ${JSON.stringify(subnet)}`);
     return shelf;
   }
+}
+
+/** Notes a client's entry. A client that moves leaves entries behind; one is what it is known by. */
+function remember({ byClient, leftBehind }: Shelf, lease: Lease): void {
+  const { client } = lease;
+  const known = byClient.get(client);
+  if (known === undefined) {
+    byClient.set(client, lease);
+    return;
+  }
+  const [first, second] = comesBefore(lease, known) ? [lease, known] : [known, lease];
+  byClient.set(client, first);
+  const others = leftBehind.get(client);
+  if (others === undefined) leftBehind.set(client, [second]);
+  else others.push(second);
+}
+
+/** Takes a client's entry back out; the next best is what the client is known by. */
+function forget({ byClient, leftBehind }: Shelf, { client, address }: Lease): void {
+  const others = leftBehind.get(client);
+  if (others === undefined) {
+    byClient.delete(client);
+    return;
+  }
+  let left: number;
+  if (byClient.get(client)!.address === address) {
+    const next = others.reduce((best, lease) => comesBefore(lease, best) ? lease : best);
+    byClient.set(client, next);
+    left = others.indexOf(next);
+  } else {
+    left = others.findIndex((lease) => lease.address === address);
+  }
+  others.splice(left, 1);
+  if (others.length === 0) leftBehind.delete(client);
+}
+
+/** Whether a client is known by the one entry rather than the other: its lease, else the latest. */
+function comesBefore(one: Lease, other: Lease): boolean {
+  if (one.state !== other.state && (one.state === "bound" || other.state === "bound")) {
+    return one.state === "bound";
+  }
+  if (one.renewed !== other.renewed) return one.renewed > other.renewed;
+  return one.address < other.address;
 }
 
 function isOver(lease: Lease, now: number): boolean {
@@ -289,6 +347,7 @@ function makeShelf(subnet: Subnet): Shelf {
     poolSize: free.size,
     reservedFor,
     byClient: new Map(),
+    leftBehind: new Map(),
     declined: new Set(),
     bound: 0,
   };

@@ -12,7 +12,8 @@ import type { ClientKey, Committed, Lease } from "./lease.ts";
 
 /**
  * Binds an address to a client until `expires`, if nobody else holds it: a new lease, a renewal, or
- * a move, in which the client's other address in the subnet is freed in the same step.
+ * a move, in which the client's other address in the subnet is freed in the same step. A renewal
+ * never shortens what the client was given before: word of the shorter lease may not reach it.
  */
 export interface Bind {
   readonly kind: "bind";
@@ -87,8 +88,8 @@ export interface AddressCounts {
 /** What is known of the leases without asking the store: to decide what to offer, never to give. */
 export interface LeaseView {
   /**
-   * The client's entry in the subnet: what it holds, or the last address it held as long as nobody
-   * else has been given that.
+   * The client's entry in the subnet: what it holds, or the last address it held that nobody else
+   * has been given since.
    */
   ofClient(subnet: string, client: ClientKey): Lease | undefined;
   ofAddress(address: Ipv4): Lease | undefined;

@@ -63,14 +63,18 @@ export class InterfacePort implements Port {
   #down: string | undefined;
   #neighbours = true;
   readonly #queue = new ArrivalQueue();
+  /** Tells `arrival` that something has come. */
   #wake: (() => void) | undefined;
+  /** Tells `listenTo` that nothing is left to fetch: it is time to wait for more. */
+  #listenOn: (() => void) | undefined;
   #block = new Uint8Array(BLOCK);
   #used = 0;
 
   /**
    * Opens the port, or, when the interface is not there yet, waits for it: see `check`.
    *
-   * @throws {OperatorError} when the interface is there and its socket cannot be had: the message says why.
+   * @throws {OperatorError} when the interface is there and its socket cannot be had; the message
+   * says why.
    */
   constructor(options: InterfacePortOptions) {
     this.#options = options;
@@ -80,20 +84,22 @@ export class InterfacePort implements Port {
   }
 
   async arrival(): Promise<void> {
+    this.#drain();
     while (this.#queue.length === 0 && !this.#closed) {
+      this.#listenOn?.();
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
   }
 
   take(most: number): readonly Datagram[] {
-    if (this.#sockets !== undefined) this.#drain(this.#sockets);
+    this.#drain();
     return this.#queue.take(most);
   }
 
   send(destination: Destination, write: (into: Uint8Array) => number): void {
     const sockets = this.#sockets;
     if (sockets === undefined) {
-      this.#options.events.sendFailed(this.#down!);
+      this.#options.events.sendFailed(this.#down ?? "the port is closed");
       return;
     }
     const { port, clientPort } = this.#options;
@@ -246,6 +252,10 @@ export class InterfacePort implements Port {
       try {
         const [payload, source] = await socket.receive(buffer);
         this.#put(payload, payload.length, (source as Deno.NetAddr).port);
+        // As long as there is more, it is fetched in batches, and need not wake anybody.
+        if (sockets.receiver !== undefined) {
+          await new Promise<void>((resolve) => this.#listenOn = resolve);
+        }
       } catch (error) {
         if (this.#sockets !== sockets) return;
         // Some errors of a datagram sent earlier are reported here (ICMP); the socket is good.
@@ -256,7 +266,8 @@ export class InterfacePort implements Port {
   }
 
   /** Fetches what has arrived meanwhile, but not for ever while more keeps coming. */
-  #drain({ receiver }: Sockets): void {
+  #drain(): void {
+    const receiver = this.#sockets?.receiver;
     if (receiver === undefined) return;
     const take = (payload: Uint8Array, length: number, port: number, whole: boolean) => {
       if (whole) this.#put(payload, length, port);

@@ -37,6 +37,8 @@ export class ArrivalQueue {
   take(most: number): readonly Datagram[] {
     const taken = this.#waiting.slice(this.#head, this.#head + most);
     this.#head += taken.length;
+    // What has been taken is let go of, in pieces large enough that copying the rest is cheap.
+    if (this.#head > MOST_WITH_DISCOVERS) this.#reset(this.#waiting.slice(this.#head));
     return taken;
   }
 

@@ -45,6 +45,8 @@ export const SilenceReason = {
   STORE_UNAVAILABLE: "store-unavailable",
   /** The client waits no longer, or there was more than could be served. */
   OVERLOAD: "overload",
+  /** What the reply owes the client and its relay does not fit in what the client takes. */
+  TOO_SMALL: "too-small",
   /** A fault of this program; the log has it. */
   FAULT: "fault",
   /** Nothing is ever sent in answer to this message: RELEASE, DECLINE. */

@@ -50,10 +50,14 @@ export function offerFor(scene: Scene, hold: Offer): Reply {
   return { ...finish(scene, message), hold };
 }
 
-/** An ACK of a lease that nothing can lose any more. */
+/**
+ * An ACK of a lease that nothing can lose any more. It never tells of more time than the book has;
+ * the book may hold the address longer, where an earlier lease ended later.
+ */
 export function ackFor(scene: Scene, lease: Committed<Lease>): Reply {
   const message = start(scene, MessageType.ACK, lease.address, scene.message.ciaddr);
-  addLeaseTimes(message.options, Math.floor((lease.expires - scene.now) / 1000));
+  const held = Math.floor((lease.expires - scene.now) / 1000);
+  addLeaseTimes(message.options, Math.min(leaseSeconds(scene), held));
   return { ...finish(scene, message), withdraw: scene.client.key };
 }
 

@@ -63,6 +63,8 @@ export class SqliteStore implements LeaseStore {
   readonly #book: Book;
   /** Who waits for the worker's answers, in the order of the requests. */
   readonly #asked: ((response: Response) => void)[] = [];
+  /** The answer to every request once the worker has failed. */
+  #dead: Response | undefined;
   readonly #folder: ReturnType<typeof setInterval>;
   #waiting: Call[] = [];
   #committing: Promise<void> | undefined;
@@ -76,6 +78,8 @@ export class SqliteStore implements LeaseStore {
   /** Those of them that are being moved; when none is left, the journal is cut up to `#cutTo`. */
   #folding = new Set<Ipv4>();
   #cutTo = 0;
+  /** One move at a time: the last must not cut the journal while one before it may still fail. */
+  #moving: Promise<boolean> | undefined;
 
   /**
    * Opens the book and reads it.
@@ -106,9 +110,10 @@ export class SqliteStore implements LeaseStore {
     this.#worker.onmessage = ({ data }) => this.#asked.shift()!(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      for (const tell of this.#asked.splice(0)) tell({ ok: false, reason: event.message });
+      this.#dead = { ok: false, reason: `its thread has ended: ${event.message}` };
+      for (const tell of this.#asked.splice(0)) tell(this.#dead);
     };
-    this.#folder = setInterval(() => this.#fold(FOLD_AT_ONCE), FOLD_INTERVAL);
+    this.#folder = setInterval(() => this.#moveOn(FOLD_AT_ONCE), FOLD_INTERVAL);
   }
 
   get view(): LeaseView {
@@ -142,7 +147,8 @@ export class SqliteStore implements LeaseStore {
     if (this.#closed) return;
     this.#closed = true;
     await this.#committing;
-    while (this.#unfolded > 0 && await this.#fold(Infinity));
+    await this.#moving;
+    while (this.#unfolded > 0 && await this.#moveOn(Infinity));
     await this.#ask({ kind: "close" });
     this.#terminate();
   }
@@ -191,6 +197,11 @@ export class SqliteStore implements LeaseStore {
     return this.#dirty.size + this.#folding.size;
   }
 
+  /** Moves entries, unless that is under way. */
+  #moveOn(some: number): Promise<boolean> {
+    return this.#moving ??= this.#fold(some).finally(() => this.#moving = undefined);
+  }
+
   /** Moves some entries from the journal to the table; false when they could not be written. */
   async #fold(some: number): Promise<boolean> {
     if (this.#folding.size === 0) {
@@ -223,6 +234,7 @@ export class SqliteStore implements LeaseStore {
   }
 
   #ask(request: Request): Promise<Response> {
+    if (this.#dead !== undefined) return Promise.resolve(this.#dead);
     return new Promise((resolve) => {
       this.#asked.push(resolve);
       this.#worker.postMessage(request);

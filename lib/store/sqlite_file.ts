@@ -80,37 +80,44 @@ export class SqliteFile {
   readonly #delete: StatementSync;
   readonly #cut: StatementSync;
 
+  private constructor(path: string, owner: string) {
+    this.#path = path;
+    this.#db = open(path, owner);
+    this.#append = this.#db.prepare("insert into journal (changes) values (?)");
+    this.#put = this.#db.prepare(
+      "insert or replace into lease values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    );
+    this.#delete = this.#db.prepare("delete from lease where address = ?");
+    this.#cut = this.#db.prepare("delete from journal where id <= ?");
+  }
+
   /**
-   * Opens the file; makes it, with its directory, when it is not there.
+   * Opens the file, makes it with its directory when it is not there, and reads it.
    *
    * @param owner Who opens it, for the message that a second server prints: "process 4711".
    * @throws {StoreError} when another server has it open, when it is not a lease book, or when it
    * cannot be read and written.
    */
-  constructor(path: string, owner: string) {
-    this.#path = path;
-    this.#db = open(path, owner);
+  static read(path: string, owner: string): { file: SqliteFile; rows: LeaseRow[] } {
     try {
-      this.#append = this.#db.prepare("insert into journal (changes) values (?)");
-      this.#put = this.#db.prepare(
-        "insert or replace into lease values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      );
-      this.#delete = this.#db.prepare("delete from lease where address = ?");
-      this.#cut = this.#db.prepare("delete from journal where id <= ?");
+      const file = new SqliteFile(path, owner);
+      return { file, rows: [...file.#read()] };
     } catch (error) {
-      this.#db.close();
-      throw new StoreError(
-        `${path} is damaged: ${reasonOf(error)}; restore it from a copy, or move it away`,
-      );
+      if (error instanceof StoreError) throw error;
+      throw new StoreError(openMessage(path, error));
     }
   }
 
   /** Moves what the journal has to the table, and reads the table. */
-  *read(): Iterable<LeaseRow> {
+  *#read(): Iterable<LeaseRow> {
     let last = 0;
     this.#transact(() => {
       for (const { id, changes } of this.#db.prepare("select * from journal order by id").all()) {
-        for (const entry of JSON.parse(changes as string) as Entry[]) this.#write(entry);
+        for (const entry of JSON.parse(changes as string) as Entry[]) {
+          // JSON has no Infinity: a lease that never ends reads as null.
+          if (entry.length > 1) entry[9] ??= Infinity;
+          this.#write(entry);
+        }
         last = Number(id);
       }
       this.#cut.run(last);
@@ -175,10 +182,12 @@ function open(path: string, owner: string): DatabaseSync {
     mkdirSync(dirname(path), { recursive: true });
     db = new DatabaseSync(path);
     // Exclusive mode holds the file's lock until the process ends, however it ends.
-    db.exec("pragma locking_mode = exclusive; pragma journal_mode = wal");
-    db.exec("pragma synchronous = full");
+    db.exec("pragma locking_mode = exclusive");
+    // Before anything is changed: the journal's mode is recorded in the file.
+    const isNew = checkSchema(db, path);
+    db.exec("pragma journal_mode = wal; pragma synchronous = full");
     db.exec("begin exclusive");
-    prepareSchema(db, path);
+    if (isNew) db.exec(SCHEMA);
     db.exec("commit");
     writeFileSync(ownerPath(path), `${owner}\n`);
     return db;
@@ -189,19 +198,21 @@ function open(path: string, owner: string): DatabaseSync {
   }
 }
 
-function prepareSchema(db: DatabaseSync, path: string): void {
+/** Whether the file is empty; else it is a lease book that this program can read. */
+function checkSchema(db: DatabaseSync, path: string): boolean {
   const read = (pragma: string) => Number(Object.values(db.prepare(`pragma ${pragma}`).get()!)[0]);
   const id = read("application_id");
   const tables = Number(db.prepare("select count(*) as n from sqlite_schema").get()!["n"]);
-  if (id === 0 && tables === 0) {
-    db.exec(SCHEMA);
-  } else if (id !== APPLICATION_ID) {
+  if (id === 0 && tables === 0) return true;
+  if (id !== APPLICATION_ID) {
     throw new StoreError(
       `${path} is an SQLite database of another program; give --store.path another file`,
     );
-  } else if (read("user_version") > SCHEMA_VERSION) {
+  }
+  if (read("user_version") > SCHEMA_VERSION) {
     throw new StoreError(`${path} was written by a newer etcdhcp; run that version`);
   }
+  return false;
 }
 
 function ownerPath(path: string): string {

@@ -31,8 +31,7 @@ function handle(request: Request): Response {
   let rows: LeaseRow[] = [];
   switch (request.kind) {
     case "open":
-      file = new SqliteFile(request.path, request.owner);
-      rows = [...file.read()];
+      ({ file, rows } = SqliteFile.read(request.path, request.owner));
       break;
     case "append":
       row = file.append(request.changes);

@@ -10,7 +10,7 @@ import { until } from "../e2e/poll.ts";
 import { Process } from "../e2e/process.ts";
 import { RUN_FLAGS } from "../e2e/server.ts";
 import type { Tool } from "../e2e/tools.ts";
-import { type Pool, SITE } from "./site.ts";
+import { type Pool, SITE, type Site } from "./site.ts";
 
 /** A server that can be started on the site. */
 export interface Contender {
@@ -152,13 +152,13 @@ export const PEERS: Readonly<Record<string, Contender>> = { kea, dnsmasq, isc };
 /** Starts a contender with an empty book and waits until it says that it answers. */
 export async function startContender(
   contender: Contender,
-  host: Host,
+  { server: host, logs }: Site,
   directory: string,
   pool: Pool,
 ): Promise<Process> {
   const argv = await contender.prepare(directory, pool);
   // Its log goes to a file: a pipe would make this process work for every line, on the same cores.
-  const log = `${directory}/log`;
+  const log = `${logs}/log`;
   const process = host.start([
     "sh",
     "-c",

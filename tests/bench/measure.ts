@@ -7,9 +7,10 @@
 import type { Lab } from "../e2e/lab.ts";
 import { until } from "../e2e/poll.ts";
 import { type Contender, startContender } from "./contenders.ts";
+import { type Disturbance, disturbanceOf } from "./disturbance.ts";
 import { CLIENTS, perfdhcp } from "./perfdhcp.ts";
 import type { Pool, Site } from "./site.ts";
-import { busyness, usageOf } from "./usage.ts";
+import { usageOf } from "./usage.ts";
 
 /** What a server did at a rate. */
 export interface Measurement {
@@ -29,8 +30,10 @@ export interface Measurement {
   readonly peakRss: number;
   /** Datagrams that found the server's socket full. */
   readonly overrun: number;
-  /** The share of the machine that others kept busy just before, 0 to 1. */
-  readonly disturbance: number;
+  /** Replies that the generator's socket had no room for: a fault of the measurement. */
+  readonly generatorOverrun: number;
+  /** What else went on, just before. */
+  readonly disturbance: Disturbance;
 }
 
 /** How long a measurement takes, seconds. */
@@ -76,13 +79,13 @@ export async function measure(
   length: Length,
 ): Promise<Measurement> {
   const seconds = length.measured;
-  const disturbance = await busyness();
+  const disturbance = await disturbanceOf(lab.directory);
   const directory = await Deno.makeTempDir({ dir: lab.directory });
   try {
-    await using server = await startContender(contender, site.server, directory, pool);
+    await using server = await startContender(contender, site, directory, pool);
     await warmUp(site, contender.name, rate, length.warmUp);
     const before = await usageOf(server.pid);
-    const { offer, ack } = await perfdhcp(site, rate, seconds, CLIENTS.measured);
+    const { offer, ack, overrun } = await perfdhcp(site, rate, seconds, CLIENTS.measured);
     const after = await usageOf(server.pid);
     return {
       asked: rate,
@@ -97,6 +100,7 @@ export async function measure(
         : NaN,
       peakRss: after.peakRss,
       overrun: after.overrun - before.overrun,
+      generatorOverrun: overrun,
       disturbance,
     };
   } finally {

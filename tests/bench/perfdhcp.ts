@@ -5,6 +5,8 @@
  */
 
 import { GENERATOR, type Site } from "./site.ts";
+import { overrunIn } from "./usage.ts";
+import { widenReceiveBuffers } from "./widen.ts";
 
 /** One half of the four-way exchange, as perfdhcp counts it. */
 export interface Exchange {
@@ -52,13 +54,16 @@ export function readReport(text: string): Report {
 /** The first clients' hardware addresses: those that are measured have never been seen before. */
 export const CLIENTS = { measured: "00:0c:01:00:00:00", warmUp: "00:0d:01:00:00:00" } as const;
 
-/** Asks for so many exchanges a second from up to a million different clients. */
+/**
+ * Asks for so many exchanges a second from up to a million different clients. `overrun` counts the
+ * replies that the generator itself lost.
+ */
 export async function perfdhcp(
   site: Site,
   rate: number,
   seconds: number,
   clients: string,
-): Promise<Report> {
+): Promise<Report & { readonly overrun: number }> {
   const argv = site.generator.inside(
     ...["perfdhcp", "-4", "-l", GENERATOR.interface],
     ...["-r", String(rate), "-p", String(seconds), "-R", "1000000"],
@@ -66,12 +71,25 @@ export async function perfdhcp(
     // Wait for answers under way, in microseconds; its own "Rate" counts this wait, ours does not.
     ...["-W", "300000"],
   );
+  const overrun = async () => overrunIn(await site.generator.run("cat", "/proc/net/snmp"));
+  const before = await overrun();
+  const child = new Deno.Command(argv[0]!, {
+    args: argv.slice(1),
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const [output, widened] = await Promise.allSettled([
+    child.output(),
+    widenReceiveBuffers(child.pid, "perfdhcp"),
+  ]);
+  if (output.status === "rejected") throw output.reason;
   // It exits with 3 when any exchange failed, which a ladder is there to provoke.
-  const { stdout, stderr, code } = await new Deno.Command(argv[0]!, { args: argv.slice(1) })
-    .output();
+  const { stdout, stderr, code } = output.value;
   const decoder = new TextDecoder();
   if (code !== 0 && code !== 3) {
     throw new Error(`perfdhcp failed with ${code}: ${decoder.decode(stderr)}`);
   }
-  return readReport(decoder.decode(stdout));
+  if (widened.status === "rejected") throw widened.reason;
+  return { ...readReport(decoder.decode(stdout)), overrun: await overrun() - before };
 }

@@ -1,6 +1,7 @@
 /**
- * Finds the highest rate that a server sustains: up a ladder to the first rung that fails, then
- * between the last good rung and the first bad one until they are close.
+ * Finds the highest rate that a server sustains: up a ladder to the first rung that fails (or down
+ * from it, when the lowest fails), then between the last good rate and the first bad one until they
+ * are close.
  *
  * @module
  */
@@ -12,12 +13,6 @@ export interface Try<T> {
   readonly result: T;
 }
 
-/** The outcome of a search; `best` is undefined when even the lowest rung failed. */
-export interface Found<T> {
-  readonly best: Try<T> | undefined;
-  readonly tries: readonly Try<T>[];
-}
-
 /** How to search. */
 export interface SearchOptions {
   /** Rates to try in order, ascending. */
@@ -26,39 +21,36 @@ export interface SearchOptions {
   readonly resolution: number;
 }
 
+/** Slower than this nobody is: the way down ends here. */
+const LEAST = 10;
+
 /**
- * Searches. A rate that fails is tried once more before it counts as failed: a single stall of the
- * machine would otherwise end the climb far too low.
+ * Searches; undefined when not even the least rate is sustained. A rate that fails is tried once
+ * more before it counts as failed: a single stall of the machine would otherwise end the climb far
+ * too low.
  */
 export async function search<T>(
-  options: SearchOptions,
+  { ladder, resolution }: SearchOptions,
   attempt: (rate: number) => Promise<{ good: boolean; result: T }>,
-): Promise<Found<T>> {
-  const tries: Try<T>[] = [];
-  const at = async (rate: number): Promise<Try<T>> => {
-    for (let again = 0;; again++) {
-      const tried = { rate, ...await attempt(rate) };
-      tries.push(tried);
-      if (tried.good || again === 1) return tried;
-    }
+): Promise<Try<T> | undefined> {
+  let best: Try<T> | undefined;
+  let bad = Infinity;
+  const at = async (rate: number) => {
+    let tried = { rate, ...await attempt(rate) };
+    if (!tried.good) tried = { rate, ...await attempt(rate) };
+    if (tried.good) best = tried;
+    else bad = rate;
   };
 
-  let best: Try<T> | undefined;
-  let bad: number | undefined;
-  for (const rate of options.ladder) {
-    const tried = await at(rate);
-    if (!tried.good) {
-      bad = rate;
-      break;
-    }
-    best = tried;
+  for (const rate of ladder) {
+    await at(rate);
+    if (bad === rate) break;
   }
-  while (best && bad !== undefined && bad > best.rate * (1 + options.resolution)) {
+  while (!best && bad / 2 >= LEAST) await at(Math.floor(bad / 2));
+  while (best && bad !== Infinity && bad > best.rate * (1 + resolution)) {
     const middle = Math.round((best.rate + bad) / 2);
     if (middle === best.rate || middle === bad) break;
-    const tried = await at(middle);
-    if (tried.good) best = tried;
-    else bad = middle;
+    await at(middle);
   }
-  return { best, tries };
+  return best;
 }

@@ -27,6 +27,14 @@ const ROWS: readonly Row[] = [
     ({ peak }) => cell(peak, (m) => m.cpuSecondsPerThousand.toFixed(3)),
   ],
   ["peak memory there", ({ peak }) => cell(peak, (m) => `${(m.peakRss / 1e6).toFixed(0)} MB`)],
+  [
+    "busy with others just before, worst",
+    ({ peaks }) => `${(Math.max(0, ...peaks.map((m) => m.disturbance.busy)) * 100).toFixed(0)} %`,
+  ],
+  [
+    "disk flush just before, worst",
+    ({ peaks }) => `${Math.max(0, ...peaks.map((m) => m.disturbance.worstFlush)).toFixed(0)} ms`,
+  ],
   ["Served when asked for three times that", ({ overload }) => cell(overload, perSecond)],
   ["really sent then, DISCOVERs/s", ({ overload }) => cell(overload, (m) => m.sentRate.toFixed(0))],
   ["delay then, average / worst", ({ overload }) => cell(overload, delays)],

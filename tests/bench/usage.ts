@@ -4,8 +4,6 @@
  * @module
  */
 
-import { pause } from "../e2e/poll.ts";
-
 /** Linux reports times in hundredths of a second (USER_HZ) on every architecture Deno runs on. */
 const TICKS_PER_SECOND = 100;
 
@@ -19,8 +17,8 @@ export interface Usage {
   readonly overrun: number;
 }
 
-/** Udp's RcvbufErrors: a line of names, and under it a line of values. */
-function overrunIn(snmp: string): number {
+/** Datagrams lost at full sockets, from /proc/net/snmp (Udp's RcvbufErrors): a line of names, and under it a line of values. */
+export function overrunIn(snmp: string): number {
   const [names, values] = snmp.split("\n").filter((line) => line.startsWith("Udp: "))
     .map((line) => line.split(" "));
   return Number(values?.[names?.indexOf("RcvbufErrors") ?? -1] ?? 0);
@@ -38,19 +36,4 @@ export async function usageOf(pid: number): Promise<Usage> {
     peakRss: peak * 1024,
     overrun: overrunIn(await Deno.readTextFile(`/proc/${pid}/net/snmp`)),
   };
-}
-
-async function ticks(): Promise<{ all: number; idle: number }> {
-  const [line] = (await Deno.readTextFile("/proc/stat")).split("\n");
-  const fields = line!.split(/ +/).slice(1, 9).map(Number);
-  // user nice system idle iowait irq softirq steal
-  return { all: fields.reduce((a, b) => a + b), idle: fields[3]! + fields[4]! };
-}
-
-/** The share of the machine that is busy right now, with nothing of ours running, 0 to 1. */
-export async function busyness(): Promise<number> {
-  const before = await ticks();
-  await pause(400);
-  const after = await ticks();
-  return 1 - (after.idle - before.idle) / (after.all - before.all);
 }

@@ -1,5 +1,5 @@
 /**
- * Cleaning up, whatever happens to the test. A shell in its own session is told what was made, and
+ * Cleaning up, whatever happens to the test. A shell of its own is told what was made, and
  * removes all of it when its standard input ends: when the test is done, and just as well when the
  * test process is interrupted, crashes or is killed.
  *
@@ -32,7 +32,7 @@ export class Janitor implements AsyncDisposable {
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
 
   constructor() {
-    // A session of its own, so that the terminal's Ctrl-C does not take it along.
+    // Apart from the terminal, so that its Ctrl-C does not take it along.
     this.#child = new Deno.Command("setsid", {
       args: ["sh", "-c", SCRIPT],
       stdin: "piped",

@@ -122,8 +122,14 @@ export class Process implements AsyncDisposable {
   async exit(seconds: number): Promise<Deno.CommandStatus> {
     const status = await within(seconds, this.#child.status);
     if (!status) throw new Error(`${this.title} still runs after ${seconds} s`);
-    await this.#output;
+    await this.#end();
     return status;
+  }
+
+  /** Lets go of the streams of a process that has ended. */
+  async #end(): Promise<void> {
+    await this.#input.close().catch(() => {});
+    await this.#output;
   }
 
   /** SIGTERM, then SIGKILL if it takes longer than the grace. */
@@ -132,7 +138,7 @@ export class Process implements AsyncDisposable {
     this.signal("SIGTERM");
     if (!await within(this.#grace, this.#child.status)) this.signal("SIGKILL");
     const status = await this.#child.status;
-    await this.#output;
+    await this.#end();
     return status;
   }
 

@@ -42,9 +42,7 @@ export interface SubnetText {
 /** A subnet: 10.0.0.0/24 with four addresses to lease, for an hour, unless told otherwise. */
 export function subnetOf(text: SubnetText = {}): Subnet {
   const cidr = parseCidr(text.cidr ?? "10.0.0.0/24");
-  const gateway = text.router === undefined
-    ? (cidr.network + 1) as Ipv4
-    : parseIpv4(text.router);
+  const gateway = text.router === undefined ? (cidr.network + 1) as Ipv4 : parseIpv4(text.router);
   const options = new Map<number, Uint8Array>([
     [subnetMask.code, subnetMask.codec.encode(maskOf(cidr.prefix))],
     [router.code, router.codec.encode([gateway])],

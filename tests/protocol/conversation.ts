@@ -54,7 +54,7 @@ import {
   subnetMask,
 } from "../../lib/wire/registry.ts";
 import { bind, EPOCH, macOf, octetsOf } from "../lease/fixtures.ts";
-import { type Answer, Network, type Setting } from "./network.ts";
+import { type Answer, Network, type Setting, type StoreMood } from "./network.ts";
 
 /** Registers a conversation as a test. */
 export function conversation(title: string, setting: Setting, script: string): void {
@@ -82,7 +82,7 @@ export class Conversation {
       wanted.push(head);
       found.push(head);
       const [mark, text] = [said![0], said!.slice(1).trim()];
-      if (mark === "!") this.#happen(text);
+      if (mark === "!") await this.#happen(text);
       else if (mark === "=") this.#compare(text, this.#book(text), wanted, found);
       else if (mark === ">") {
         const answer = await this.say(this.#resolve(text));
@@ -124,14 +124,23 @@ export class Conversation {
     return text.replaceAll(/\$\w+/g, (name) => this.#names.get(name) ?? name);
   }
 
-  /** `! store down`, `! meanwhile aa:02 takes 10.0.0.10`: what happens to the server. */
-  #happen(text: string): void {
-    const [what, ...rest] = this.#resolve(text).split(/\s+/);
-    if (what === "store" && /^(up|down|unknown)$/.test(rest[0]!)) {
-      this.network.mood = rest[0] as "up" | "down" | "unknown";
-    } else if (what === "meanwhile" && rest[1] === "takes") {
-      this.network.meanwhile = bind(rest[0]!, rest[2]!, this.network.now + 3_600_000);
-    } else assert.fail(`Cannot read "! ${text}"`);
+  /**
+   * What happens to the server: `store down`, `store unknown`, `store lost`, `store up`; `aa:02 takes 10.0.0.10`
+   * for an hour, from another server; `meanwhile aa:02 takes 10.0.0.10`, between the next decision
+   * and its commit.
+   */
+  async #happen(text: string): Promise<void> {
+    const [, mood] = /^store (up|down|unknown|lost)$/.exec(text) ?? [];
+    if (mood !== undefined) {
+      this.network.mood = mood as StoreMood;
+      return;
+    }
+    const [, meanwhile, client, address] =
+      /^(meanwhile )?(\S+) takes (\S+)$/.exec(this.#resolve(text)) ??
+        assert.fail(`Cannot read "! ${text}"`);
+    const claim = bind(client!, address!, this.network.now + 3_600_000);
+    if (meanwhile !== undefined) this.network.meanwhile = claim;
+    else await this.network.store.commit([claim], this.network.now);
   }
 
   /** `= free=1 bound=3`, `= offers=2`, `= 10.0.0.10 bound aa:01`: what the book holds. */

@@ -38,7 +38,7 @@ export type Answer =
   | { readonly kind: "malformed"; readonly text: string };
 
 /** What the store is made to do with the next operations. */
-export type StoreMood = "up" | "down" | "unknown";
+export type StoreMood = "up" | "down" | "unknown" | "lost";
 
 /** One server, without sockets and without a clock. */
 export class Network {
@@ -46,7 +46,10 @@ export class Network {
   readonly subnets: readonly Subnet[];
   readonly store: MemoryStore;
   readonly offers: ReadonlyMap<string, Offers>;
-  /** "down": known not to commit. "unknown": believed good, but commits do not come back. */
+  /**
+   * "down": known not to commit. "unknown": believed good, but nothing is committed. "lost": it is,
+   * and word of it does not come back.
+   */
   mood: StoreMood = "up";
   /** Done between the decision and the commit, once: what another server does in that time. */
   meanwhile: Operation | undefined;
@@ -105,11 +108,12 @@ export class Network {
   }
 
   async #commit(operation: Operation): Promise<Result> {
-    if (this.mood !== "up") return { kind: "unknown", reason: "the store is away" };
+    const unknown = { kind: "unknown", reason: "the store is away" } as const;
+    if (this.mood === "down" || this.mood === "unknown") return unknown;
     if (this.meanwhile !== undefined) await this.store.commit([this.meanwhile], this.#now);
     this.meanwhile = undefined;
     const [result] = await this.store.commit([operation], this.#now);
-    return result!;
+    return this.mood === "lost" ? unknown : result!;
   }
 
   #conclude(outcome: Exclude<Outcome, { kind: "commit" }>): Answer {

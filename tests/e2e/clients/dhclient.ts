@@ -18,22 +18,23 @@ esac
 echo "hook $reason $new_ip_address"
 `;
 
-/** Its defaults wait up to five minutes between tries. */
+/** Its defaults wait up to fifteen seconds between tries, and five minutes after them. */
 const CONFIG = `
 timeout 60;
 retry 1;
 reboot 5;
 initial-interval 1;
-backoff-cutoff 2;
+backoff-cutoff 1;
 initial-delay 0;
 request subnet-mask, broadcast-address, routers, domain-name-servers;
 `;
 
 /**
- * A lease that dhclient remembers: it writes its file at most every 15 s (its MIN_LEASE_WRITE), so
- * from a lease's beginning to the end of its first rebinding it must be longer than that, seconds.
+ * The shortest lease that dhclient can be tested with, seconds. It writes its file at most every
+ * 15 s (its MIN_LEASE_WRITE), so a shorter one is forgotten over a reboot; and it retries at whole
+ * seconds, so the eighth of the lease that is left for rebinding must be more than two of them.
  */
-export const LEAST_LEASE = 14;
+export const LEAST_LEASE = 20;
 
 /** dhclient in a namespace of its own. */
 export class Dhclient implements Client {

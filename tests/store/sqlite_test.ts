@@ -1,0 +1,357 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { DatabaseSync } from "node:sqlite";
+import type { Subnet } from "../../lib/config/model.ts";
+import { AddressSet } from "../../lib/lease/address_set.ts";
+import { type LeaseStore, StoreError } from "../../lib/lease/store.ts";
+import { SqliteStore } from "../../lib/store/sqlite.ts";
+import { parseIpv4 } from "../../lib/wire/address.ts";
+import { bind, clientKey, clientNumber, decline, EPOCH, release } from "../lease/fixtures.ts";
+import { commit, contractSuite, HOUR, SUBNETS } from "./contract.ts";
+import { FLOOD_SUBNET } from "./flood.ts";
+import { HeldStore, run } from "./held_store.ts";
+
+/** A directory of its own for a test. */
+class Place implements AsyncDisposable {
+  readonly directory: string;
+
+  constructor() {
+    this.directory = Deno.makeTempDirSync({ prefix: "etcdhcp-store-" });
+  }
+
+  get path(): string {
+    return `${this.directory}/leases.db`;
+  }
+
+  open(subnets: readonly Subnet[] = SUBNETS, owner = "this test"): Promise<SqliteStore> {
+    return SqliteStore.open({ path: this.path, subnets, owner });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}
+
+/** An open store that is closed again. */
+class Open implements AsyncDisposable {
+  readonly store: SqliteStore;
+
+  static async at(place: Place, subnets?: readonly Subnet[]): Promise<Open> {
+    return new Open(await place.open(subnets));
+  }
+
+  private constructor(store: SqliteStore) {
+    this.store = store;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.store.close();
+  }
+}
+
+contractSuite("SqliteStore", async (subnets) => {
+  const place = new Place();
+  const { store } = await Open.at(place, subnets);
+  return {
+    store,
+    async [Symbol.asyncDispose]() {
+      await store.close();
+      await place[Symbol.asyncDispose]();
+    },
+  };
+});
+
+/** What the view tells of these subnets, as plain data. */
+function facts({ view }: LeaseStore) {
+  const clients = [1, 2, 3, 4, 5, 6].map(clientNumber).map(clientKey);
+  return ["", "other"].map((subnet) => ({
+    counts: view.counts(subnet),
+    entries: Array.from(
+      { length: 10 },
+      (_, n) => view.ofAddress(parseIpv4(`10.${subnet === "" ? 0 : 1}.0.${10 + n}`)),
+    ),
+    clients: clients.map((client) => view.ofClient(subnet, client)),
+    picks: [0, 3, 7].map((at) => view.pick(subnet, at, new AddressSet(view.space(subnet)))),
+  }));
+}
+
+/** A little of everything. */
+async function live(store: LeaseStore): Promise<void> {
+  const end = EPOCH + HOUR;
+  const more = { clientId: "01ff", hostname: 'a "name" \u00e9', relay: parseIpv4("10.0.0.250") };
+  await commit(store, EPOCH, bind("00:01", "10.0.0.10", end, more));
+  await commit(store, EPOCH + 1, bind("00:02", "10.0.0.11", end), release("00:02", "10.0.0.11"));
+  await commit(store, EPOCH + 2, bind("00:02", "10.0.0.12", end));
+  await commit(store, EPOCH + 3, bind("00:02", "10.0.0.13", end));
+  await commit(store, EPOCH + 4, bind("00:03", "10.0.0.19", end));
+  await commit(store, EPOCH + 5, decline("00:03", "10.0.0.19", end, 3));
+  await commit(store, EPOCH + 6, bind("00:03", "10.0.0.14", end));
+  await commit(store, EPOCH + 7, decline("00:03", "10.0.0.14", end, 3));
+  await commit(store, EPOCH + 8, bind("00:01", "10.1.0.10", end, { subnet: "other" }));
+  await commit(store, EPOCH + 9, bind("00:04", "10.0.0.15", EPOCH + 20));
+  await store.commit([{ kind: "expire", address: parseIpv4("10.0.0.15") }], EPOCH + 20);
+}
+
+Deno.test("SqliteStore: everything is the same after it was closed and opened again", async () => {
+  await using place = new Place();
+  let before: unknown;
+  {
+    await using open = await Open.at(place);
+    await live(open.store);
+    before = facts(open.store);
+  }
+  await using again = await Open.at(place);
+  assert.deepEqual(facts(again.store), before);
+  const due = again.store.due(EPOCH + 2 * HOUR, 100);
+  assert.equal(due.length, 5);
+  // The quarantine's order too: the first that was declined is the first to return.
+  await commit(again.store, EPOCH + 30, bind("00:05", "10.0.0.16", EPOCH + HOUR));
+  await commit(again.store, EPOCH + 30, decline("00:05", "10.0.0.16", EPOCH + HOUR, 2));
+  assert.equal(again.store.view.ofAddress(parseIpv4("10.0.0.19")), undefined);
+});
+
+Deno.test("SqliteStore: a binding that never ends is one after a stop and after a crash", async () => {
+  await using place = new Place();
+  await using holder = await HeldStore.start(place.path);
+  assert.equal(await holder.ask("bind 00:01 10.0.1.1 Infinity"), "done");
+  holder.signal("SIGKILL");
+  await holder.rest();
+  for (let opened = 0; opened < 2; opened++) {
+    await using again = await Open.at(place, [FLOOD_SUBNET]);
+    assert.equal(again.store.view.ofAddress(parseIpv4("10.0.1.1"))?.expires, Infinity);
+  }
+});
+
+Deno.test("SqliteStore: leases of a subnet that is not configured wait until it is again", async () => {
+  await using place = new Place();
+  {
+    await using open = await Open.at(place);
+    await live(open.store);
+  }
+  {
+    await using open = await Open.at(place, [SUBNETS[0]!]);
+    assert.equal(open.store.view.ofAddress(parseIpv4("10.1.0.10")), undefined);
+    await commit(open.store, EPOCH + 30, release("00:01", "10.0.0.10"));
+  }
+  await using again = await Open.at(place);
+  assert.equal(again.store.view.ofAddress(parseIpv4("10.1.0.10"))?.state, "bound");
+  assert.equal(again.store.view.ofAddress(parseIpv4("10.0.0.10"))?.state, "released");
+});
+
+Deno.test("SqliteStore: claims that come while one is under way share a transaction", async () => {
+  await using place = new Place();
+  const sizes: number[] = [];
+  const store = await SqliteStore.open({
+    path: place.path,
+    subnets: [FLOOD_SUBNET],
+    owner: "this test",
+    onCommit: (seconds, operations) => {
+      assert.ok(seconds >= 0);
+      sizes.push(operations);
+    },
+  });
+  const claims = Array.from(
+    { length: 60 },
+    (_, n) => store.commit([bind(clientNumber(n), `10.0.1.${n}`, EPOCH + HOUR)], EPOCH),
+  );
+  await Promise.all(claims);
+  await store.close();
+  assert.equal(sizes.reduce((sum, size) => sum + size, 0), 60);
+  assert.ok(sizes.length < 10, `${sizes.length} transactions`);
+});
+
+Deno.test("SqliteStore.close settles what waits; after it everything is unknown", async () => {
+  await using place = new Place();
+  const store = await place.open();
+  const late = store.commit([bind("00:01", "10.0.0.10", EPOCH + HOUR)], EPOCH);
+  await Promise.all([store.close(), store.close()]);
+  assert.equal((await late)[0]?.kind, "done");
+  const after = await store.commit([bind("00:02", "10.0.0.11", EPOCH + HOUR)], EPOCH);
+  assert.equal(after[0]?.kind, "unknown");
+  await using again = await Open.at(place);
+  assert.equal(again.store.view.ofAddress(parseIpv4("10.0.0.10"))?.state, "bound");
+  assert.equal(again.store.view.ofAddress(parseIpv4("10.0.0.11")), undefined);
+});
+
+// What can be there already -----------------------------------------------------------------------
+
+/** Digests of a directory's files, by name. */
+function contents(directory: string): Record<string, string> {
+  const files = [...Deno.readDirSync(directory)].map(({ name }) => name).toSorted();
+  return Object.fromEntries(
+    files.map((name) => {
+      const octets = Deno.readFileSync(`${directory}/${name}`);
+      return [name, createHash("sha256").update(octets).digest("hex")];
+    }),
+  );
+}
+
+async function refuses(place: Place, reason: RegExp): Promise<void> {
+  const before = contents(place.directory);
+  await assert.rejects(place.open(), (error: Error) => {
+    assert.ok(error instanceof StoreError, String(error));
+    assert.match(error.message, reason);
+    assert.ok(error.message.includes(place.path), error.message);
+    assert.ok(!error.message.includes("\n"), error.message);
+    return true;
+  });
+  assert.deepEqual(contents(place.directory), before, "left as it was");
+}
+
+Deno.test("SqliteStore.open makes the file and its directory", async () => {
+  await using place = new Place();
+  const path = `${place.directory}/a/b/leases.db`;
+  const store = await SqliteStore.open({ path, subnets: SUBNETS, owner: "this test" });
+  await store.close();
+  assert.ok(Deno.statSync(path).isFile);
+});
+
+Deno.test("SqliteStore.open refuses a file that is no database, and leaves it alone", async () => {
+  await using place = new Place();
+  Deno.writeTextFileSync(place.path, "These are my holiday notes.\n".repeat(100));
+  await refuses(place, /cannot open the lease book/);
+});
+
+Deno.test("SqliteStore.open refuses another program's database, and leaves it alone", async () => {
+  await using place = new Place();
+  const db = new DatabaseSync(place.path);
+  db.exec("create table notes (text text); insert into notes values ('holiday')");
+  db.close();
+  await refuses(place, /another program/);
+});
+
+Deno.test("SqliteStore.open refuses a newer version's book, and leaves it alone", async () => {
+  await using place = new Place();
+  await (await place.open()).close();
+  const db = new DatabaseSync(place.path);
+  db.exec("pragma user_version = 999");
+  db.close();
+  await refuses(place, /newer/);
+});
+
+Deno.test("SqliteStore.open refuses a directory", async () => {
+  await using place = new Place();
+  Deno.mkdirSync(place.path);
+  await assert.rejects(place.open(), StoreError);
+});
+
+Deno.test("SqliteStore.open says who has the book open, in this process", async () => {
+  await using place = new Place();
+  const store = await place.open(SUBNETS, "process 4711");
+  await assert.rejects(place.open(), /in use by process 4711/);
+  await assert.rejects(place.open(), /in use by process 4711/);
+  assert.equal((await commit(store, EPOCH, bind("00:01", "10.0.0.10", EPOCH + HOUR))).kind, "done");
+  await store.close();
+  await using again = await Open.at(place);
+  assert.equal(again.store.view.ofAddress(parseIpv4("10.0.0.10"))?.state, "bound");
+});
+
+Deno.test("SqliteStore.open says who has the book open, in another process", async () => {
+  await using place = new Place();
+  await using holder = await HeldStore.start(place.path);
+  assert.equal(holder.greeting, "open");
+  await assert.rejects(place.open(), new RegExp(`in use by process ${holder.pid}`));
+  assert.equal(await holder.ask(`bind 00:01 10.0.1.1 ${EPOCH + HOUR}`), "done");
+  // The lock ends with its holder, however it ends.
+  holder.signal("SIGKILL");
+  await holder.rest();
+  await using again = await Open.at(place, [FLOOD_SUBNET]);
+  assert.equal(again.store.view.ofAddress(parseIpv4("10.0.1.1"))?.state, "bound");
+});
+
+// Crashes -----------------------------------------------------------------------------------------
+
+/** Reads so many lines of a flood into what must be there afterwards: address and end. */
+async function follow(holder: HeldStore, lines: number, seen: Map<string, number>): Promise<void> {
+  for (let n = 0; n < lines; n++) note(await holder.line(), seen);
+}
+
+function note(line: string, seen: Map<string, number>): void {
+  const [address, expires] = line.split(" ");
+  seen.set(address!, Math.max(seen.get(address!) ?? 0, Number(expires)));
+}
+
+/** Every lease that was reported done is in the book, to its reported end at least. */
+function assertHas({ view }: LeaseStore, seen: ReadonlyMap<string, number>): void {
+  assert.ok(seen.size > 0);
+  for (const [address, expires] of seen) {
+    const lease = view.ofAddress(parseIpv4(address));
+    assert.equal(lease?.state, "bound", address);
+    assert.ok(lease.expires >= expires, `${address} ends at ${lease.expires}, not ${expires}`);
+  }
+}
+
+Deno.test("SqliteStore: SIGKILL at any moment loses nothing that was reported done", async () => {
+  await using place = new Place();
+  const seen = new Map<string, number>();
+  for (const lines of [1, 400, 1500]) {
+    await using holder = await HeldStore.start(place.path);
+    assert.equal(holder.greeting, "open");
+    await holder.tell("flood");
+    await follow(holder, lines, seen);
+    holder.signal("SIGKILL");
+    // What it managed to say before it died counts as well; the last line may be cut short.
+    for (const line of await holder.rest()) note(line, seen);
+    await using open = await Open.at(place, [FLOOD_SUBNET]);
+    assertHas(open.store, seen);
+  }
+});
+
+Deno.test("SqliteStore: a copy of its files at any moment has what was reported done by then", async () => {
+  await using place = new Place();
+  await using copies = new Place();
+  await using holder = await HeldStore.start(place.path);
+  const seen = new Map<string, number>();
+  await holder.tell("flood");
+  const moments: { readonly path: string; readonly seen: ReadonlyMap<string, number> }[] = [];
+  for (const lines of [7, 300, 900, 900]) {
+    await follow(holder, lines, seen);
+    holder.signal("SIGSTOP");
+    const directory = `${copies.directory}/${moments.length}`;
+    await run("cp", "-r", place.directory, directory);
+    holder.signal("SIGCONT");
+    moments.push({ path: `${directory}/leases.db`, seen: new Map(seen) });
+  }
+  for (const { path, seen } of moments) {
+    const store = await SqliteStore.open({ path, subnets: [FLOOD_SUBNET], owner: "this test" });
+    assertHas(store, seen);
+    await store.close();
+  }
+});
+
+// A disk that takes nothing more ------------------------------------------------------------------
+
+Deno.test("SqliteStore: what cannot be written is unknown, and changes nothing", async () => {
+  await using place = new Place();
+  await using holder = await HeldStore.start(place.path);
+  const end = EPOCH + HOUR;
+  assert.equal(await holder.ask(`bind 00:01 10.0.1.1 ${end}`), "done");
+  assert.equal(await holder.ask("trouble"), "none");
+
+  await holder.starve(1);
+  assert.match(
+    await holder.ask(`bind 00:02 10.0.1.2 ${end}`),
+    /^unknown: cannot write .*leases\.db/,
+  );
+  assert.equal(await holder.ask("show 10.0.1.2"), "none");
+  assert.match(await holder.ask("trouble"), /^cannot write .*leases\.db/);
+  assert.match(await holder.ask(`bind 00:01 10.0.1.1 ${end + HOUR}`), /^unknown/);
+  assert.match(await holder.ask(`bind 00:03 10.0.1.1 ${end}`), /^taken/);
+  assert.equal(await holder.ask("show 10.0.1.1"), "bound");
+
+  await holder.starve(undefined);
+  assert.equal(await holder.ask(`bind 00:02 10.0.1.2 ${end}`), "done");
+  assert.equal(await holder.ask("trouble"), "none");
+
+  await holder.starve(1);
+  assert.match(await holder.ask(`bind 00:03 10.0.1.3 ${end}`), /^unknown/);
+  await holder.starve(undefined);
+  assert.equal(await holder.ask("recover"), "none");
+  assert.equal(await holder.ask("show 10.0.1.3"), "none");
+
+  holder.signal("SIGKILL");
+  await holder.rest();
+  await using open = await Open.at(place, [FLOOD_SUBNET]);
+  assert.equal(open.store.view.ofAddress(parseIpv4("10.0.1.1"))?.expires, end);
+  assert.equal(open.store.view.ofAddress(parseIpv4("10.0.1.2"))?.state, "bound");
+});
