@@ -48,14 +48,15 @@ const ENOUGH_TOGETHER = 100;
 /** How long to wait before trouble is looked at again, milliseconds. */
 const PROBE_INTERVAL = 1000;
 
-/** How often entries are moved from the journal to the table, milliseconds. */
-const FOLD_INTERVAL = 250;
+/** From this length on, in characters, the journal is moved to the table: some 15,000 changes. */
+const LONG_JOURNAL = 2 * 1024 * 1024;
 
-/** Entries moved at a time: some milliseconds' work. */
-const FOLD_AT_ONCE = 250;
+/** How often some entries are moved then, milliseconds. */
+const FOLD_INTERVAL = 100;
 
-/** With more entries than this to move, it is done faster than they come. */
-const MOST_UNFOLDED = 200_000;
+/** Entries moved at a time: this many, or this part of all that are to be moved. */
+const FOLD_AT_LEAST = 100;
+const FOLD_PART = 1 / 64;
 
 export class SqliteStore implements LeaseStore {
   readonly #options: SqliteOptions;
@@ -73,10 +74,16 @@ export class SqliteStore implements LeaseStore {
   #probed = 0;
   /** The journal's last row. */
   #last = 0;
-  /** Addresses that the journal names and the table is behind with. */
+  /** Characters in the journal since it was last decided to move it. */
+  #length = 0;
+  /** Addresses that the journal names since then. */
   #dirty = new Set<Ipv4>();
-  /** Those of them that are being moved; when none is left, the journal is cut up to `#cutTo`. */
-  #folding = new Set<Ipv4>();
+  /**
+   * Addresses whose entries are being moved, ascending, because neighbours share a page; the first
+   * `#folded` have been. When all have, the journal is cut up to `#cutTo`.
+   */
+  #folding = new Uint32Array();
+  #folded = 0;
   #cutTo = 0;
   /** One move at a time: the last must not cut the journal while one before it may still fail. */
   #moving: Promise<boolean> | undefined;
@@ -113,7 +120,7 @@ export class SqliteStore implements LeaseStore {
       this.#dead = { ok: false, reason: `its thread has ended: ${event.message}` };
       for (const tell of this.#asked.splice(0)) tell(this.#dead);
     };
-    this.#folder = setInterval(() => this.#moveOn(FOLD_AT_ONCE), FOLD_INTERVAL);
+    this.#folder = setInterval(() => this.#tidy(), FOLD_INTERVAL);
   }
 
   get view(): LeaseView {
@@ -148,7 +155,10 @@ export class SqliteStore implements LeaseStore {
     this.#closed = true;
     await this.#committing;
     await this.#moving;
-    while (this.#unfolded > 0 && await this.#moveOn(Infinity));
+    let durable = true;
+    while (durable && this.#folded < this.#folding.length) durable = await this.#fold(Infinity);
+    this.#startFolding();
+    if (durable && this.#folding.length > 0) await this.#fold(Infinity);
     await this.#ask({ kind: "close" });
     this.#terminate();
   }
@@ -186,43 +196,48 @@ export class SqliteStore implements LeaseStore {
   /** Makes changes durable: one row of the journal, so one transaction and one fsync. */
   async #record(changes: readonly Change[]): Promise<boolean> {
     const entries = changes.map(({ address, after }) => entryOf(address, after));
-    const response = await this.#write({ kind: "append", changes: JSON.stringify(entries) });
+    const text = JSON.stringify(entries);
+    const response = await this.#write({ kind: "append", changes: text });
     if (!response.ok) return false;
     this.#last = response.row;
+    this.#length += text.length;
     for (const { address } of changes) this.#dirty.add(address);
     return true;
   }
 
-  get #unfolded(): number {
-    return this.#dirty.size + this.#folding.size;
+  /** Keeps the journal from growing for ever, a little at a time. */
+  #tidy(): void {
+    if (this.#moving !== undefined) return;
+    if (this.#folded === this.#folding.length) {
+      if (this.#length < LONG_JOURNAL) return;
+      this.#startFolding();
+    }
+    const some = Math.max(FOLD_AT_LEAST, Math.ceil(this.#folding.length * FOLD_PART));
+    this.#moving = this.#fold(some).finally(() => this.#moving = undefined);
   }
 
-  /** Moves entries, unless that is under way. */
-  #moveOn(some: number): Promise<boolean> {
-    return this.#moving ??= this.#fold(some).finally(() => this.#moving = undefined);
+  /** Decides to move what the journal has by now. */
+  #startFolding(): void {
+    this.#folding = Uint32Array.from(this.#dirty).sort();
+    this.#folded = 0;
+    this.#cutTo = this.#last;
+    this.#dirty.clear();
+    this.#length = 0;
   }
 
   /** Moves some entries from the journal to the table; false when they could not be written. */
   async #fold(some: number): Promise<boolean> {
-    if (this.#folding.size === 0) {
-      if (this.#dirty.size === 0) return true;
-      this.#folding = this.#dirty;
-      this.#dirty = new Set();
-      this.#cutTo = this.#last;
-    }
-    const most = this.#unfolded > MOST_UNFOLDED ? this.#unfolded >>> 4 : some;
-    const moved: Ipv4[] = [];
-    for (const address of this.#folding) {
-      if (moved.push(address) >= most) break;
-    }
+    const end = Math.min(this.#folding.length, this.#folded + some);
     // An entry may be newer than the part of the journal that is moved, or not durable yet. The
     // journal has whatever is durable, so reading it over the table comes to the same in any case.
-    const entries = moved.map((address) => entryOf(address, this.#book.ofAddress(address)));
-    for (const address of moved) this.#folding.delete(address);
-    const cutTo = this.#folding.size === 0 ? this.#cutTo : 0;
-    const response = await this.#write({ kind: "fold", entries, cutTo });
-    if (!response.ok) { for (const address of moved) this.#folding.add(address); }
-    return response.ok;
+    const entries = Array.from(
+      this.#folding.subarray(this.#folded, end),
+      (address) => entryOf(address as Ipv4, this.#book.ofAddress(address as Ipv4)),
+    );
+    const cutTo = end === this.#folding.length ? this.#cutTo : 0;
+    const { ok } = await this.#write({ kind: "fold", entries, cutTo });
+    if (ok) this.#folded = end;
+    return ok;
   }
 
   async #write(request: Request): Promise<Response> {

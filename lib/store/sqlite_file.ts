@@ -20,6 +20,9 @@ import { StoreError } from "../lease/store.ts";
 const APPLICATION_ID = 0x65444843;
 const SCHEMA_VERSION = 1;
 
+/** The write-ahead log goes back into the main file once it has this many pages of 4 KiB. */
+const CHECKPOINT_PAGES = 4000;
+
 const SCHEMA = `
   create table lease (
     address   integer primary key,  -- host order
@@ -186,6 +189,7 @@ function open(path: string, owner: string): DatabaseSync {
     // Before anything is changed: the journal's mode is recorded in the file.
     const isNew = checkSchema(db, path);
     db.exec("pragma journal_mode = wal; pragma synchronous = full");
+    db.exec(`pragma wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     db.exec("begin exclusive");
     if (isNew) db.exec(SCHEMA);
     db.exec("commit");

@@ -17,6 +17,8 @@ export const INTERFACE = "eth0";
 export interface Client extends AsyncDisposable {
   readonly host: Host;
   readonly chaddr: string;
+  /** How often it has said, since its start, that it took a lease up or extended it. */
+  readonly bindings: number;
   /** Starts it, or starts it again with whatever it remembers. */
   start(): void;
   /** Ends it without a RELEASE, as a power cut would. */
@@ -61,6 +63,11 @@ export async function script(path: string, body: string): Promise<string> {
 export async function crash(process: Process | undefined): Promise<void> {
   process?.signal("SIGKILL");
   await process?.exit(5);
+}
+
+/** How many lines of a client's output match. */
+export function count(process: Process | undefined, pattern: RegExp): number {
+  return process?.lines.filter(({ text }) => pattern.test(text)).length ?? 0;
 }
 
 /** Puts a client's output into the failure report. */

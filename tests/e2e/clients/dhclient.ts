@@ -6,7 +6,7 @@
 
 import type { Host, Lab } from "../lab.ts";
 import type { Process } from "../process.ts";
-import { type Client, clientHost, crash, INTERFACE, script, witness } from "./client.ts";
+import { type Client, clientHost, count, crash, INTERFACE, script, witness } from "./client.ts";
 
 const HOOK = `
 case $reason in
@@ -67,6 +67,11 @@ export class Dhclient implements Client {
   start(): void {
     this.#process = this.host.start(this.#command(), { title: "dhclient" });
     witness(this.#lab, this.#process);
+  }
+
+  /** It says so last, after its lease file is written. */
+  get bindings(): number {
+    return count(this.#process, /^bound to/);
   }
 
   async crash(): Promise<void> {

@@ -6,7 +6,7 @@
 
 import type { Host, Lab } from "../lab.ts";
 import { type Process, run } from "../process.ts";
-import { type Client, clientHost, crash, INTERFACE, script, witness } from "./client.ts";
+import { type Client, clientHost, count, crash, INTERFACE, script, witness } from "./client.ts";
 
 /** Without `noarp` it probes five seconds for every address. */
 const CONFIG = `
@@ -58,6 +58,10 @@ export class Dhcpcd implements Client {
       title: "dhcpcd",
     });
     witness(this.#lab, this.#process);
+  }
+
+  get bindings(): number {
+    return count(this.#process, /^hook (BOUND|RENEW|REBIND|REBOOT)/);
   }
 
   /**

@@ -6,7 +6,7 @@
 
 import type { Host, Lab } from "../lab.ts";
 import type { Process } from "../process.ts";
-import { type Client, clientHost, crash, INTERFACE, script, witness } from "./client.ts";
+import { type Client, clientHost, count, crash, INTERFACE, script, witness } from "./client.ts";
 
 const HOOK = `
 case $1 in
@@ -46,6 +46,10 @@ export class Udhcpc implements Client {
       { title: "udhcpc" },
     );
     witness(this.#lab, this.#process);
+  }
+
+  get bindings(): number {
+    return count(this.#process, /^hook (bound|renew)/);
   }
 
   async crash(): Promise<void> {

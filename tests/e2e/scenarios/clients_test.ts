@@ -76,10 +76,13 @@ for (const kind of KINDS) {
       assert.equal(renewed.to, address, "the ACK to a renewal goes to the client's address");
 
       await misdirect(client, LAN.server);
+      const bindings = client.bindings;
       client.renew?.();
       const rebinding = await extension(packets, client, "255.255.255.255", kind.lease, renewed.at);
       const rebound = await nextAck(packets, client, 2, rebinding.at);
       assert.equal(rebound.message.yiaddr, address);
+      // What is on the wire is not in the client's memory yet.
+      await until("the client to take the lease up", 5, () => client.bindings > bindings);
       await client.host.ip("neighbour", "del", LAN.server, "dev", INTERFACE);
 
       await client.crash();
