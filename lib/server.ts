@@ -174,6 +174,7 @@ export class Server {
       }
       const type = labelOf(accepted);
       metrics.received(type);
+      if (config.log.verbosity >= 2) this.#logRequest(message, type);
       const outcome = decide(accepted, message, at.served, {
         interfaces: config.interfaces,
         subnets: config.subnets,
@@ -335,6 +336,15 @@ export class Server {
       reason,
       client: message === undefined ? undefined : formatMac(message.chaddr),
       detail,
+    });
+  }
+
+  #logRequest(message: Message, type: string): void {
+    this.#parts.log.debug("received", {
+      type,
+      client: formatMac(message.chaddr),
+      ciaddr: message.ciaddr === 0 ? undefined : formatIpv4(message.ciaddr),
+      relay: message.giaddr === 0 ? undefined : formatIpv4(message.giaddr),
     });
   }
 

@@ -20,6 +20,8 @@ export interface Edges {
   environment(names: Iterable<string>): ReadonlyMap<string, string>;
   /** The machine's network interfaces; undefined when the program may not look. */
   interfaces(): readonly InterfaceAddress[] | undefined;
+  /** The number of the user who runs the program; undefined when it may not look. */
+  user(): number | undefined;
 }
 
 function writeAll(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
@@ -52,5 +54,9 @@ export const processEdges: Edges = {
     const kind = "networkInterfaces";
     const { state } = Deno.permissions.querySync({ name: "sys", kind });
     return state === "granted" ? Deno.networkInterfaces() : undefined;
+  },
+  user() {
+    const { state } = Deno.permissions.querySync({ name: "sys", kind: "uid" });
+    return state === "granted" ? Deno.uid() ?? undefined : undefined;
   },
 };

@@ -29,7 +29,8 @@ const retired: readonly Flag[] = RETIRED_FLAGS.map((one) => ({
 
 /** Variables that say where files go. */
 const STATE_DIRECTORY = "STATE_DIRECTORY";
-const TEMPORARY = ["XDG_RUNTIME_DIR", "TMPDIR"];
+const RUNTIME_DIRECTORY = "XDG_RUNTIME_DIR";
+const TEMPORARY_DIRECTORY = "TMPDIR";
 
 /** What a trial says of itself. */
 const TRIAL_NOTICE =
@@ -38,14 +39,14 @@ const TRIAL_NOTICE =
 
 /** Settings from flags and environment, and the machine as it is. */
 export function readConfiguration(flags: FlagValues, edges: Edges) {
-  const names = [...rows.map(environmentName), STATE_DIRECTORY, ...TEMPORARY];
+  const places = [STATE_DIRECTORY, RUNTIME_DIRECTORY, TEMPORARY_DIRECTORY];
+  const names = [...rows.map(environmentName), ...places];
   const env = edges.environment(names);
   const sources = [flagSource(rows, flags), environmentSource(SETTINGS, env)];
-  const temporary = TEMPORARY.map((name) => env.get(name)).find((directory) => directory);
   const resolution = resolveConfig(sources, {
     interfaces: edges.interfaces(),
     stateDirectory: env.get(STATE_DIRECTORY),
-    temporaryDirectory: temporary ?? "/tmp",
+    trialDirectory: trialDirectory(env, edges),
   });
   if (!resolution.ok) return resolution;
   const ignored = retired.flatMap(({ name }) => {
@@ -54,6 +55,13 @@ export function readConfiguration(flags: FlagValues, edges: Edges) {
   });
   const warnings = [...ignored, ...strayVariables(SETTINGS, env), ...resolution.warnings];
   return { ...resolution, warnings };
+}
+
+/** A directory of the user's own: others may run a trial on the machine too. */
+function trialDirectory(env: ReadonlyMap<string, string>, edges: Edges): string {
+  const runtime = env.get(RUNTIME_DIRECTORY);
+  if (runtime) return `${runtime}/etcdhcp-trial`;
+  return `${env.get(TEMPORARY_DIRECTORY) || "/tmp"}/etcdhcp-trial-${edges.user() ?? "user"}`;
 }
 
 /** Runs the server. Nothing is opened or made before the whole configuration has been checked. */

@@ -48,7 +48,7 @@ export interface Machine {
   /** Where the service manager wants state kept ($STATE_DIRECTORY), if it says. */
   readonly stateDirectory: string | undefined;
   /** Where a trial keeps its file. */
-  readonly temporaryDirectory: string;
+  readonly trialDirectory: string;
 }
 
 /** Every setting, with the source that it came from. */
@@ -78,7 +78,6 @@ export const TRIAL = {
   pool: { from: parseIpv4("127.9.0.10"), to: parseIpv4("127.9.0.250") },
   port: 6767,
   clientPort: 6868,
-  directory: "etcdhcp-trial",
 };
 
 /**
@@ -150,7 +149,7 @@ export function resolveConfig(sources: readonly Source[], machine: Machine): Res
 }
 
 function defaultStorePath(trial: boolean, machine: Machine): string {
-  if (trial) return `${machine.temporaryDirectory}/${TRIAL.directory}/leases.db`;
+  if (trial) return `${machine.trialDirectory}/leases.db`;
   // systemd separates several directories with colons; the first is the unit's main one.
   const directory = machine.stateDirectory?.split(":")[0] || "/var/lib/etcdhcp";
   return `${directory}/leases.db`;

@@ -28,4 +28,8 @@ export class FakeEdges implements Edges {
   interfaces(): readonly InterfaceAddress[] | undefined {
     return this.#interfaces;
   }
+
+  user(): number | undefined {
+    return 1000;
+  }
 }

@@ -15,7 +15,7 @@ const MACHINE: Machine = {
     { name: "six0", family: "IPv6", address: "fe80::2", netmask: "ffff::", mac: "" },
   ],
   stateDirectory: undefined,
-  temporaryDirectory: "/run/user/1000",
+  trialDirectory: "/run/user/1000/etcdhcp-trial",
 };
 
 /** Resolves `-flag value` pairs. */

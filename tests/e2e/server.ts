@@ -26,6 +26,8 @@ export interface ServerOptions {
   readonly interface?: string;
   /** The lease book; a new one in the lab's directory by default. */
   readonly store?: string;
+  /** A program to run it under, with its arguments. */
+  readonly under?: readonly string[];
 }
 
 /** One network for most scenarios: the server is 10.6.9.1 on lan0. */
@@ -103,6 +105,7 @@ export function serveCommand(lab: Lab, options: ServerOptions): string[] {
     "log.format": "json",
   };
   return [
+    ...(options.under ?? []),
     ...[Deno.execPath(), "run", ...RUN_FLAGS, `${ROOT}main.ts`, "serve"],
     ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
   ];

@@ -19,6 +19,7 @@ const PACKAGES = {
   "mount": "mount",
   "perfdhcp": "kea-admin",
   "setsid": "util-linux",
+  "strace": "strace",
   "tcpdump": "tcpdump",
   "udhcpc": "udhcpc",
 } as const;
