@@ -30,7 +30,7 @@ scenario("No ACK leaves before the disk has the lease", ["strace"], async (lab) 
   const { server, wire } = await buildLan(lab);
   const trace = `${lab.directory}/trace`;
   const calls = "trace=fsync,fdatasync,recvmmsg,recvfrom,recvmsg,sendmmsg,sendto,sendmsg";
-  const under = ["strace", "-D", "-f", "-y", "-xx", "-s", "400", "-e", calls, "-o", trace];
+  const under = ["strace", "-D", "-f", "-y", "-x", "-s", "400", "-e", calls, "-o", trace];
   await using _ = await startServer(lab, { host: server, flags: LAN.flags, under });
   await using talker = await talkers(lab, wire);
   for (let i = 0; i < LEASES; i++) {
