@@ -8,7 +8,7 @@ import { get } from "../e2e/http.ts";
 import type { Host } from "../e2e/lab.ts";
 import { until } from "../e2e/poll.ts";
 import { Process } from "../e2e/process.ts";
-import { RUN_FLAGS } from "../e2e/server.ts";
+import { PERMISSIONS } from "../e2e/server.ts";
 import type { Tool } from "../e2e/tools.ts";
 import { type Pool, SITE, type Site } from "./site.ts";
 
@@ -49,7 +49,7 @@ export function etcdhcp(extra: readonly string[], profileDirectory?: string): Co
         ? ["--cpu-prof", `--cpu-prof-dir=${profileDirectory}`, "--cpu-prof-interval=200"]
         : [];
       return Promise.resolve([
-        ...[Deno.execPath(), "run", ...RUN_FLAGS, ...profiling, `${ROOT}main.ts`, "serve"],
+        ...[Deno.execPath(), "run", ...PERMISSIONS, ...profiling, `${ROOT}main.ts`, "serve"],
         ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
         ...extra,
       ]);

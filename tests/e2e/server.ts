@@ -4,13 +4,14 @@
  * @module
  */
 
+import manifest from "../../deno.json" with { type: "json" };
 import { get } from "./http.ts";
 import type { Host, Lab } from "./lab.ts";
 import { until } from "./poll.ts";
 import { Process } from "./process.ts";
 
-/** How `deno run` is told what the server may do. One place, so that it can be narrowed. */
-export const RUN_FLAGS = ["-A", "--unstable-net"] as const;
+/** What the server may do: exactly what the task `serve` grants, so that it is known to suffice. */
+export const PERMISSIONS = manifest.tasks.serve.command.match(/--\S+/g) ?? [];
 
 /** The repository's root, with main.ts and deno.json. */
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -106,7 +107,7 @@ export function serveCommand(lab: Lab, options: ServerOptions): string[] {
   };
   return [
     ...(options.under ?? []),
-    ...[Deno.execPath(), "run", ...RUN_FLAGS, `${ROOT}main.ts`, "serve"],
+    ...[Deno.execPath(), "run", ...PERMISSIONS, `${ROOT}main.ts`, "serve"],
     ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
   ];
 }
