@@ -79,11 +79,13 @@ export async function runServer(config: ServerConfig, log: Log): Promise<number>
       },
     });
     server.start();
-    const stopWatching = systemClock.every(
-      INTERFACE_ROUND,
-      () => ports.forEach(({ port }) => port.check()),
-    );
-    announce(config, admin, log);
+    announce(config, log);
+    const sayWhetherReady = readinessLog(config, server, admin, log);
+    sayWhetherReady();
+    const stopWatching = systemClock.every(INTERFACE_ROUND, () => {
+      ports.forEach(({ port }) => port.check());
+      sayWhetherReady();
+    });
     await admin.warm();
     log.info("stopping", { signal: await stopping });
     stopWatching();
@@ -145,7 +147,7 @@ function gauges(config: ServerConfig, store: LeaseStore, server: Server) {
   };
 }
 
-function announce(config: ServerConfig, admin: AdminEndpoint, log: Log): void {
+function announce(config: ServerConfig, log: Log): void {
   for (const { name, address } of config.interfaces) {
     log.info("serving", { interface: name, address: formatIpv4(address), port: config.port });
   }
@@ -156,6 +158,22 @@ function announce(config: ServerConfig, admin: AdminEndpoint, log: Log): void {
       pools: pools.map(formatRange).join(" "),
     });
   }
+}
+
+/** Says in the log, whenever that changes, whether clients would be answered, and if not why. */
+function readinessLog(
+  config: ServerConfig,
+  server: Server,
+  admin: AdminEndpoint,
+  log: Log,
+): () => void {
   const { hostname, port } = admin.address;
-  log.info("ready", { book: config.store.path, admin: `http://${hostname}:${port}` });
+  let said: string | undefined;
+  return () => {
+    const reasons = server.reasonsNotReady().join("; ");
+    if (reasons === said) return;
+    said = reasons;
+    if (reasons !== "") log.warn("not ready", { reasons });
+    else log.info("ready", { book: config.store.path, admin: `http://${hostname}:${port}` });
+  };
 }
