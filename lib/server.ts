@@ -144,9 +144,10 @@ export class Server {
   }
 
   #handle(datagrams: readonly Datagram[], at: ServedPort): void {
-    const { clock } = this.#parts;
+    const { clock, store } = this.#parts;
     const now = clock.now();
     const started = clock.elapsed();
+    this.#noteTrouble(store.trouble());
     const claims: Claim[] = [];
     for (const datagram of datagrams) {
       const claim = this.#takeUp(datagram, at, now, started);
@@ -213,8 +214,11 @@ export class Server {
 
   /** A store never rejects. If one does all the same, nothing is known. */
   async #commit(operations: readonly Operation[], now: number): Promise<readonly Result[]> {
+    const { store } = this.#parts;
     try {
-      return await this.#parts.store.commit(operations, now);
+      const results = await store.commit(operations, now);
+      this.#noteTrouble(store.trouble());
+      return results;
     } catch (error) {
       this.#logFault("committing", error);
       return operations.map(() => ({ kind: "unknown", reason: "the lease book has failed" }));
@@ -278,9 +282,7 @@ export class Server {
   }
 
   #noteResult(operation: Operation, result: Result): void {
-    if (result.kind === "unknown") this.#noteTrouble(result.reason);
     if (result.kind !== "done") return;
-    this.#noteTrouble(undefined);
     const { lease, before, freed } = result;
     const renewed = before?.client === lease.client && before.state === "bound";
     const name = {
@@ -294,7 +296,7 @@ export class Server {
       client: lease.client,
       hostname: lease.hostname || undefined,
       subnet: lease.subnet || undefined,
-      seconds: operation.kind === "bind"
+      seconds: operation.kind === "bind" && Number.isFinite(lease.expires)
         ? Math.round((lease.expires - lease.renewed) / 1000)
         : undefined,
       relay: lease.relay === 0 ? undefined : formatIpv4(lease.relay),

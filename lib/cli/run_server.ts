@@ -15,7 +15,7 @@ import { type Confinement, confinementOf } from "../net/confinement.ts";
 import { InterfacePort } from "../net/interface_port.ts";
 import { Libc } from "../net/libc.ts";
 import { Server } from "../server.ts";
-import { SqliteStore } from "../store/sqlite.ts";
+import { openStore, placeOf } from "./open_store.ts";
 import { formatCidr, formatIpv4, formatRange } from "../wire/address.ts";
 
 /** How often the interfaces are looked at, milliseconds. */
@@ -47,12 +47,7 @@ export async function runServer(config: ServerConfig, log: Log): Promise<number>
   const metrics = new Metrics();
   const libc = Libc.open();
   const confinements = confine(config, libc !== undefined);
-  const store = await SqliteStore.open({
-    path: config.store.path,
-    subnets: config.subnets,
-    owner: `process ${Deno.pid}`,
-    onCommit: (seconds, operations) => metrics.commit(seconds, operations),
-  });
+  const store = await openStore(config, systemClock, log, metrics);
   let admin: AdminEndpoint | undefined;
   const ports: { served: ServedInterface; port: InterfacePort }[] = [];
   try {
@@ -174,6 +169,6 @@ function readinessLog(
     if (reasons === said) return;
     said = reasons;
     if (reasons !== "") log.warn("not ready", { reasons });
-    else log.info("ready", { book: config.store.path, admin: `http://${hostname}:${port}` });
+    else log.info("ready", { book: placeOf(config.store), admin: `http://${hostname}:${port}` });
   };
 }

@@ -63,6 +63,22 @@ export interface EmbeddedStore {
   readonly path: string;
 }
 
+/** A cluster of etcd's, shared with other servers. Paths are those of PEM files. */
+export interface EtcdStoreConfig {
+  readonly kind: "etcd";
+  /** With or without a scheme; empty when `srv` names them. */
+  readonly endpoints: readonly string[];
+  /** A domain whose SRV records name endpoints. */
+  readonly srv: string | undefined;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  /** What every key begins with. */
+  readonly prefix: string;
+}
+
 /** Everything `serve` was told, with every default filled in. */
 export interface ServerConfig {
   /** True when nothing was configured: loopback, test ports, a book in a temporary place. */
@@ -75,7 +91,7 @@ export interface ServerConfig {
   readonly clientPort: number;
   /** True when something outside this program keeps other interfaces' packets away. */
   readonly confinedElsewhere: boolean;
-  readonly store: EmbeddedStore;
+  readonly store: EmbeddedStore | EtcdStoreConfig;
   /** The longest a client's message may wait for the store, milliseconds. */
   readonly requestTimeout: number;
   readonly admin: ListenAddress;

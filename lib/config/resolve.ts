@@ -119,6 +119,7 @@ export function resolveConfig(sources: readonly Source[], machine: Machine): Res
       `${settings.monitorInterval.label} has no effect: expired addresses come back by themselves`,
     );
   }
+  const store = resolveStore(settings, machine, trial, problems);
   if (problems.length > 0 || network === undefined) return { ok: false, problems };
 
   const subnet: Subnet = {
@@ -140,12 +141,53 @@ export function resolveConfig(sources: readonly Source[], machine: Machine): Res
     port,
     clientPort,
     confinedElsewhere: settings.confinedElsewhere.value,
-    store: { kind: "embedded", path: settings.storePath.value ?? defaultStorePath(trial, machine) },
+    store,
     requestTimeout: settings.requestTimeout.value,
     admin: settings.adminAddr.value,
     log: { format: settings.logFormat.value, verbosity: settings.verbosity.value },
   };
   return { ok: true, config, settings, warnings };
+}
+
+/** Any `etcd.discovery` setting selects etcd; else leases are kept in a file. */
+function resolveStore(
+  settings: Settings,
+  machine: Machine,
+  trial: boolean,
+  problems: string[],
+): ServerConfig["store"] {
+  const { storePath, etcdEndpoints, etcdSrv, etcdUsername, etcdPassword } = settings;
+  const { etcdCa, etcdCert, etcdKey, etcdPrefix } = settings;
+  const etcd = [etcdEndpoints, etcdSrv].find(({ source }) => source !== "default");
+  if (etcd === undefined) {
+    for (const one of [etcdUsername, etcdPassword, etcdCa, etcdCert, etcdKey]) {
+      if (one.source === "default") continue;
+      problems.push(`${one.label}: needs --etcd.discovery.endpoints or --etcd.discovery.srv`);
+    }
+    return { kind: "embedded", path: storePath.value ?? defaultStorePath(trial, machine) };
+  }
+  if (storePath.source !== "default") {
+    problems.push(
+      `${storePath.label}: leases are kept in etcd (${etcd.label}); give one of the two`,
+    );
+  }
+  for (const [one, other] of [[etcdUsername, etcdPassword], [etcdCert, etcdKey]] as const) {
+    const [given, missing] = one.source === "default" ? [other, one] : [one, other];
+    if (given.source !== "default" && missing.source === "default") {
+      problems.push(`${given.label}: needs ${missing.label} too`);
+    }
+  }
+  return {
+    kind: "etcd",
+    endpoints: etcdEndpoints.value ?? [],
+    srv: etcdSrv.value,
+    username: etcdUsername.value,
+    password: etcdPassword.value,
+    ca: etcdCa.value,
+    cert: etcdCert.value,
+    key: etcdKey.value,
+    prefix: etcdPrefix.value,
+  };
 }
 
 function defaultStorePath(trial: boolean, machine: Machine): string {

@@ -14,6 +14,7 @@ import {
   ipv4,
   ipv4List,
   listenAddress,
+  names,
   netmask,
   text,
   type ValueType,
@@ -35,8 +36,6 @@ export interface Setting<T = unknown> {
   readonly help: string;
   /** Never shown in messages. */
   readonly secret: boolean;
-  /** Why any value but the fallback is refused, where it is. */
-  readonly unavailable: string | undefined;
 }
 
 /** The value that a setting comes to. */
@@ -50,7 +49,6 @@ interface Row<V> {
   readonly help: string;
   readonly defaultNote?: string;
   readonly secret?: boolean;
-  readonly unavailable?: string;
 }
 
 /** A row with a fallback always comes to a value; one without may come to undefined. */
@@ -66,7 +64,6 @@ export function setting<V>(row: Row<V> & { readonly fallback?: string }): Settin
     defaultNote: row.defaultNote,
     help: row.help,
     secret: row.secret ?? false,
-    unavailable: row.unavailable,
   };
 }
 
@@ -78,24 +75,15 @@ const NETWORK = "Network";
 const LEASES = "Leases";
 const OPERATION = "Operation";
 const ETCD = "etcd";
-const NO_ETCD =
-  "etcd arrives with the next release; leave it out: this one keeps leases in a file (--store.path)";
 
 function etcdSetting(
   flag: string,
   placeholder: string,
+  wanted: string,
   help: string,
-  more: { fallback?: string; secret?: boolean } = {},
-): Setting<string> {
-  return setting({
-    flag,
-    group: ETCD,
-    type: text(placeholder, "text"),
-    fallback: "",
-    help: `${help}. Not in this release`,
-    unavailable: NO_ETCD,
-    ...more,
-  });
+  secret = false,
+): Setting<string | undefined> {
+  return setting({ flag, group: ETCD, type: text(placeholder, wanted), help, secret });
 }
 
 /** Every setting of the server, in the order in which help shows them. */
@@ -268,17 +256,51 @@ export const SETTINGS = {
     help: "0 logs leases and trouble, 1 also why a message went unanswered, 2 also every packet",
   }),
 
-  etcdEndpoints: etcdSetting("etcd.discovery.endpoints", "HOST:PORT,...", "etcd's endpoints"),
-  etcdSrv: etcdSetting("etcd.discovery.srv", "NAME", "Domain whose SRV records name the endpoints"),
-  etcdUsername: etcdSetting("etcd.auth.username", "NAME", "User name for etcd"),
-  etcdPassword: etcdSetting("etcd.auth.password", "PASSWORD", "Password for etcd", {
-    secret: true,
+  etcdEndpoints: setting({
+    flag: "etcd.discovery.endpoints",
+    group: ETCD,
+    type: names("HOST:PORT,...", "etcd's endpoints separated by commas, like 10.0.0.5:2379"),
+    defaultNote: "none: leases are kept in a file",
+    help: "Keep leases in etcd, at these endpoints",
   }),
-  etcdCa: etcdSetting("etcd.auth.ca", "FILE", "Certificate authority that etcd is checked against"),
-  etcdCert: etcdSetting("etcd.auth.cert", "FILE", "Client certificate for etcd"),
-  etcdKey: etcdSetting("etcd.auth.key", "FILE", "Key of the client certificate"),
-  etcdPrefix: etcdSetting("etcd.prefix", "PREFIX", "What keys in etcd begin with", {
+  etcdSrv: etcdSetting(
+    "etcd.discovery.srv",
+    "NAME",
+    "a domain name",
+    "Keep leases in etcd, at the endpoints that this domain's SRV records name",
+  ),
+  etcdUsername: etcdSetting("etcd.auth.username", "NAME", "a user name", "User name for etcd"),
+  etcdPassword: etcdSetting(
+    "etcd.auth.password",
+    "PASSWORD",
+    "a password",
+    "Password for etcd; safer in the environment, as others can see a command line",
+    true,
+  ),
+  etcdCa: etcdSetting(
+    "etcd.auth.ca",
+    "FILE",
+    "the path of a file",
+    "Certificate authority that etcd is checked against; selects TLS",
+  ),
+  etcdCert: etcdSetting(
+    "etcd.auth.cert",
+    "FILE",
+    "the path of a file",
+    "Client certificate to show to etcd",
+  ),
+  etcdKey: etcdSetting(
+    "etcd.auth.key",
+    "FILE",
+    "the path of a file",
+    "Key of the client certificate",
+  ),
+  etcdPrefix: setting({
+    flag: "etcd.prefix",
+    group: ETCD,
+    type: text("PREFIX", "the beginning of keys"),
     fallback: "etcdhcp::",
+    help: "What keys in etcd begin with",
   }),
 } as const;
 

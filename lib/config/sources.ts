@@ -59,19 +59,12 @@ function settle(
   sources: readonly Source[],
   problems: string[],
 ): Resolved<unknown> {
-  const fallback = row.fallback === undefined || row.unavailable !== undefined
-    ? row.fallback
-    : row.type.parse(row.fallback);
+  const fallback = row.fallback === undefined ? undefined : row.type.parse(row.fallback);
   for (const { kind, values } of sources) {
     const given = values.get(row.key);
     if (given === undefined) continue;
     const { label } = given;
     const resolved = (value: unknown, usable: boolean) => ({ value, source: kind, label, usable });
-    if (row.unavailable !== undefined) {
-      if (given.text === row.fallback) return resolved(fallback, true);
-      problems.push(`${label}: ${row.unavailable}`);
-      return resolved(fallback, false);
-    }
     const value = row.type.parse(given.text.trim());
     if (value !== undefined) return resolved(value, true);
     const shown = row.secret ? "what was given" : JSON.stringify(given.text);

@@ -119,6 +119,18 @@ export const ipv4List: ValueType<readonly Ipv4[]> = {
   },
 };
 
+/** Names separated by commas, at least one. */
+export function names(placeholder: string, wanted: string): ValueType<readonly string[]> {
+  return {
+    placeholder,
+    wanted,
+    parse(text) {
+      const list = text.split(",").map((one) => one.trim());
+      return list.includes("") ? undefined : list;
+    },
+  };
+}
+
 /** A netmask, as its prefix length in bits. */
 export const netmask: ValueType<number> = {
   placeholder: "MASK",

@@ -80,6 +80,15 @@ export class AddressSet {
     this.#size--;
   }
 
+  /** The members, in the order of the space. */
+  *[Symbol.iterator](): Iterator<Ipv4> {
+    for (let at = 0; at < this.#words.length; at++) {
+      for (let word = this.#words[at]!; word !== 0; word &= word - 1) {
+        yield this.space.at(at * 32 + 31 - Math.clz32(word & -word));
+      }
+    }
+  }
+
   /**
    * The first member at or after a position, going round, that is in none of the other sets.
    *

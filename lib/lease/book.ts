@@ -71,6 +71,10 @@ export class Book implements LeaseView {
     return shelf.space.indexOf(address) >= 0 && !shelf.subnet.exclusions.has(address);
   }
 
+  reservationOf(subnet: string, client: ClientKey): Ipv4 | undefined {
+    return this.#shelf(subnet).subnet.reservations.get(client);
+  }
+
   isReserved(subnet: string, address: Ipv4): boolean {
     return this.#shelf(subnet).reservedFor.has(address);
   }
@@ -161,6 +165,8 @@ export class Book implements LeaseView {
       if (before.client !== client || before.state !== "bound") return TAKEN;
     }
     const same = before !== undefined && before.client === client && isBound(before, now);
+    // The client may not learn of this one and go on with the longer lease that it has.
+    const expires = same ? Math.max(before.expires, bind.expires) : bind.expires;
     const after: Lease = {
       address,
       subnet: bind.subnet,
@@ -171,8 +177,8 @@ export class Book implements LeaseView {
       state: "bound",
       since: same ? before.since : now,
       renewed: now,
-      // The client may not learn of this one and go on with the longer lease that it has.
-      expires: same ? Math.max(before.expires, bind.expires) : bind.expires,
+      expires,
+      held: expires,
       server: bind.server,
       relay: bind.relay,
     };
@@ -180,14 +186,19 @@ export class Book implements LeaseView {
     if (other === undefined || other.address === address || other.state !== "bound") {
       return { kind: "changed", changes: [this.#change(before, after)] };
     }
-    const freed = this.#change(other, { ...other, state: "released", expires: now });
+    const freed = this.#change(other, {
+      ...other,
+      state: "released",
+      expires: now,
+      held: now,
+    });
     return { kind: "changed", changes: [this.#change(before, after), freed] };
   }
 
   #release(release: Release, now: number): Applied {
     const before = this.#held(release, now);
     if (before === undefined) return REFUSED;
-    const after: Lease = { ...before, state: "released", expires: now };
+    const after: Lease = { ...before, state: "released", expires: now, held: now };
     return { kind: "changed", changes: [this.#change(before, after)] };
   }
 
@@ -195,7 +206,13 @@ export class Book implements LeaseView {
     const before = this.#held(decline, now);
     if (before === undefined) return REFUSED;
     const { until, limit, subnet } = decline;
-    const after: Lease = { ...before, state: "declined", renewed: now, expires: until };
+    const after: Lease = {
+      ...before,
+      state: "declined",
+      renewed: now,
+      expires: until,
+      held: until,
+    };
     const changed = this.#change(before, after);
     const { declined } = this.#shelf(subnet);
     if (declined.size <= limit) return { kind: "changed", changes: [changed] };

@@ -35,8 +35,13 @@ export interface Lease {
   readonly since: number;
   /** When the lease was last written for the client. */
   readonly renewed: number;
-  /** When the lease, or the quarantine, ends. Infinity for a binding that never does. */
+  /** When the lease that was last written, or the quarantine, ends. Infinity for a binding that never does. */
   readonly expires: number;
+  /**
+   * The instant before which nobody else gets the address, whatever happens: never before
+   * `expires`. Every lease that the client has been told of ends by then.
+   */
+  readonly held: number;
   /** The server identifier (option 54) under which it was given. */
   readonly server: Ipv4;
   /** The relay it was asked through (giaddr), 0 for none. */
@@ -61,10 +66,10 @@ export function markCommitted<T>(value: T): Committed<T> {
 
 /** Whether the lease keeps its address from everybody else at this instant. */
 export function isHeld(lease: Lease, now: number): boolean {
-  return (lease.state === "bound" || lease.state === "declined") && lease.expires > now;
+  return (lease.state === "bound" || lease.state === "declined") && lease.held > now;
 }
 
 /** Whether the client may use the address at this instant. */
 export function isBound(lease: Lease, now: number): boolean {
-  return lease.state === "bound" && lease.expires > now;
+  return lease.state === "bound" && lease.held > now;
 }

@@ -26,6 +26,11 @@ export interface Bind {
   readonly hostname: string;
   readonly server: Ipv4;
   readonly relay: Ipv4;
+  /**
+   * Whether the client says that it uses the address (RENEWING or REBINDING), so cannot have given
+   * it back: a store that cannot be written may let it go on within what is durable already.
+   */
+  readonly inUse: boolean;
 }
 
 /** Frees the address that the client holds, and no other client's. */
@@ -95,6 +100,8 @@ export interface LeaseView {
   ofAddress(address: Ipv4): Lease | undefined;
   /** Whether the client may be given the address: in a pool, or reserved for it; not for another. */
   isLeasable(subnet: string, address: Ipv4, client: ClientKey): boolean;
+  /** The address reserved for the client, whether or not it is free. */
+  reservationOf(subnet: string, client: ClientKey): Ipv4 | undefined;
   /** Whether the address is reserved for somebody. */
   isReserved(subnet: string, address: Ipv4): boolean;
   /** Whether the client may be given the address and nobody else holds it at this instant. */

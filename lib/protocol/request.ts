@@ -53,7 +53,7 @@ export function request(scene: Scene): Outcome {
 
 /** The client takes our offer, remembered or not: after a restart the store knows as well. */
 function selecting(scene: Scene, address: Ipv4): Outcome {
-  if (!isKept(scene, address)) return nakFor(scene);
+  if (!isKept(scene, address)) return startOver(scene);
   return bind(scene, address);
 }
 
@@ -67,7 +67,7 @@ function initReboot(scene: Scene, address: Ipv4): Outcome {
   if (!cidrContains(subnet.cidr, address)) return nakFor(scene);
   const known = leases.ofClient(subnetKey(subnet), client.key);
   if (known === undefined) return silence(SilenceReason.UNKNOWN_CLIENT);
-  if (known.address !== address || !isKept(scene, address)) return nakFor(scene);
+  if (known.address !== address || !isKept(scene, address)) return startOver(scene);
   return bind(scene, address);
 }
 
@@ -78,9 +78,14 @@ function initReboot(scene: Scene, address: Ipv4): Outcome {
  */
 function renewing(scene: Scene, address: Ipv4): Outcome {
   const { client, subnet, leases } = scene;
-  if (isKept(scene, address)) return bind(scene, address);
+  if (isKept(scene, address)) return bind(scene, address, true);
   const known = leases.ofClient(subnetKey(subnet), client.key);
-  return known === undefined ? silence(SilenceReason.UNKNOWN_CLIENT) : nakFor(scene);
+  return known === undefined ? silence(SilenceReason.UNKNOWN_CLIENT) : startOver(scene);
+}
+
+/** A NAK by what is known of the leases; while the store cannot be asked, that may be out of date. */
+function startOver(scene: Scene): Reply | Silence {
+  return scene.storeUp ? nakFor(scene) : silence(SilenceReason.STORE_UNAVAILABLE);
 }
 
 /**
@@ -95,7 +100,7 @@ function isKept({ client, subnet, leases, now }: Scene, address: Ipv4): boolean 
   return !leases.isReserved(key, address) && cidrContains(subnet.cidr, address);
 }
 
-function bind(scene: Scene, address: Ipv4): Commit {
+function bind(scene: Scene, address: Ipv4, inUse = false): Commit {
   const { message, client, subnet, heardOn, now } = scene;
   const operation: Bind = {
     kind: "bind",
@@ -108,6 +113,7 @@ function bind(scene: Scene, address: Ipv4): Commit {
     hostname: client.hostname,
     server: heardOn.address,
     relay: message.giaddr,
+    inUse,
   };
   return { kind: "commit", operation, settle: (result) => settle(scene, result) };
 }

@@ -296,6 +296,7 @@ function leaseOf(row: LeaseRow): Lease {
     since: row[7],
     renewed: row[8],
     expires: row[9],
+    held: row[9],
     server: row[10] as Ipv4,
     relay: row[11] as Ipv4,
   };

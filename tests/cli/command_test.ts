@@ -79,7 +79,8 @@ Deno.test("readConfiguration puts flags before the environment", () => {
   assert.ok(resolution.ok);
   assert.equal(resolution.config.subnets[0]!.lease.default, 7200);
   assert.equal(resolution.config.subnets[0]!.offerHold, 9);
-  assert.equal(resolution.config.store.path, "/t/etcdhcp-trial-1000/leases.db");
+  const book = { kind: "embedded", path: "/t/etcdhcp-trial-1000/leases.db" };
+  assert.deepEqual(resolution.config.store, book);
   const { lease, offerHold, quarantine } = resolution.settings;
   assert.deepEqual([lease.source, offerHold.source, quarantine.source], [
     "flag",

@@ -93,11 +93,11 @@ Deno.test("main.ts exits 2 with all problems on stderr and touches nothing", asy
       decoder.decode(stderr),
       'etcdhcp: --dhcp.lease: cannot use "1x": wanted a duration between 1s and 4294967294s, like ' +
         "1h or 30m\n" +
-        "etcdhcp: -etcd.auth.password: etcd arrives with the next release; leave it out: this one " +
-        "keeps leases in a file (--store.path)\n" +
         "etcdhcp: --dhcp.issue-to: missing: wanted the last address to lease\n" +
         "etcdhcp: -dhcp.server-if: cannot look up the address of lan0: allow it " +
-        "(--allow-sys=networkInterfaces), or give --dhcp.server-ip and --dhcp.subnet-mask\n",
+        "(--allow-sys=networkInterfaces), or give --dhcp.server-ip and --dhcp.subnet-mask\n" +
+        "etcdhcp: -etcd.auth.password: needs --etcd.discovery.endpoints or " +
+        "--etcd.discovery.srv\n",
     );
     assert.equal(decoder.decode(stdout), "");
     assert.equal(code, 2);

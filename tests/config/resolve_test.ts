@@ -36,6 +36,12 @@ function config(text: string, machine: Partial<Machine> = {}): ServerConfig {
   return resolution.config;
 }
 
+/** Where a configuration keeps its book, on this machine. */
+function book(text: string, machine: Partial<Machine> = {}): string {
+  const { store } = config(text, machine);
+  return store.kind === "embedded" ? store.path : assert.fail("leases are kept in etcd");
+}
+
 function problems(text: string, machine: Partial<Machine> = {}): readonly string[] {
   const resolution = resolve(text, machine);
   return resolution.ok ? [] : resolution.problems;
@@ -58,7 +64,7 @@ Deno.test("resolveConfig with nothing configured is a trial on loopback", () => 
   assert.deepEqual(trial.subnets[0]!.pools.map(formatRange), ["127.9.0.10-127.9.0.250"]);
   assert.equal(trial.port, 6767);
   assert.equal(trial.clientPort, 6868);
-  assert.equal(trial.store.path, "/run/user/1000/etcdhcp-trial/leases.db");
+  assert.equal(book(""), "/run/user/1000/etcdhcp-trial/leases.db");
   assert.deepEqual(trial.admin, { hostname: "127.0.0.1", port: 9842 });
   assert.deepEqual(trial.log, { format: "text", verbosity: 0 });
   assert.equal(trial.requestTimeout, 2000);
@@ -66,7 +72,8 @@ Deno.test("resolveConfig with nothing configured is a trial on loopback", () => 
 
 Deno.test("resolveConfig in a trial takes what tunes it and refuses what describes a network", () => {
   const trial = config("-dhcp.lease 30s -dhcp.port 7067 -dhcp.client-port 7068 -store.path /x/y");
-  assert.deepEqual([trial.port, trial.clientPort, trial.store.path], [7067, 7068, "/x/y"]);
+  assert.deepEqual([trial.port, trial.clientPort], [7067, 7068]);
+  assert.equal(book("-store.path /x/y"), "/x/y");
   assert.deepEqual(trial.subnets[0]!.lease, { default: 30, min: 30, max: 86400 });
   const why = "needs --dhcp.server-if: no network is answered unless its interface is named";
   const network = "-dhcp.server-ip 10.6.9.1 -dhcp.subnet-mask 255.255.255.0 -dhcp.router none " +
@@ -163,10 +170,10 @@ Deno.test("resolveConfig waits for an interface whose address and mask are given
 });
 
 Deno.test("resolveConfig keeps leases where the service manager says", () => {
-  assert.equal(config(LAN).store.path, "/var/lib/etcdhcp/leases.db");
+  assert.equal(book(LAN), "/var/lib/etcdhcp/leases.db");
   const state = { stateDirectory: "/var/lib/x:/var/lib/y" };
-  assert.equal(config(LAN, state).store.path, "/var/lib/x/leases.db");
-  assert.equal(config(`${LAN} -store.path /a`, state).store.path, "/a");
+  assert.equal(book(LAN, state), "/var/lib/x/leases.db");
+  assert.equal(book(`${LAN} -store.path /a`, state), "/a");
 });
 
 Deno.test("resolveConfig warns of the setting that has no effect", () => {
@@ -177,15 +184,41 @@ Deno.test("resolveConfig warns of the setting that has no effect", () => {
   ]);
 });
 
-Deno.test("resolveConfig takes an etcd setting that is the default", () => {
-  assert.equal(config("-etcd.prefix etcdhcp::").trial, true);
+Deno.test("resolveConfig keeps leases in etcd when told where it is", () => {
+  const nothing = {
+    kind: "etcd",
+    endpoints: [],
+    srv: undefined,
+    username: undefined,
+    password: undefined,
+    ca: undefined,
+    cert: undefined,
+    key: undefined,
+    prefix: "etcdhcp::",
+  };
+  assert.equal(book("-etcd.prefix x::"), "/run/user/1000/etcdhcp-trial/leases.db");
+  assert.deepEqual(config(`${LAN} -etcd.discovery.srv example.net`).store, {
+    ...nothing,
+    srv: "example.net",
+  });
+  const all = "-etcd.discovery.endpoints https://a:2379,10.0.0.5:2379 -etcd.auth.username u " +
+    "-etcd.auth.password p -etcd.auth.ca /ca -etcd.auth.cert /cert -etcd.auth.key /key " +
+    "-etcd.prefix x::";
+  assert.deepEqual(config(`${LAN} ${all}`).store, {
+    ...nothing,
+    endpoints: ["https://a:2379", "10.0.0.5:2379"],
+    username: "u",
+    password: "p",
+    ca: "/ca",
+    cert: "/cert",
+    key: "/key",
+    prefix: "x::",
+  });
 });
 
 Deno.test("resolveConfig names every contradiction", () => {
   const wait = "to wait for it, give --dhcp.server-ip and --dhcp.subnet-mask";
-  const etcd =
-    "etcd arrives with the next release; leave it out: this one keeps leases in a file " +
-    "(--store.path)";
+  const etcd = "-etcd.discovery.endpoints 10.0.0.5:2379";
   const from = (address: string) => LAN.replace("10.6.9.10 ", `${address} `);
   const to = (address: string) => LAN.replace("10.6.9.100", address);
   const table: [string, string[], Partial<Machine>?][] = [
@@ -283,8 +316,21 @@ Deno.test("resolveConfig names every contradiction", () => {
       ['-dhcp.client-port: cannot use "68": the server listens on that port (-dhcp.port)'],
     ],
     [
-      "-etcd.discovery.endpoints 10.0.0.5:2379 -etcd.prefix x::",
-      [`-etcd.discovery.endpoints: ${etcd}`, `-etcd.prefix: ${etcd}`],
+      "-etcd.auth.ca /ca",
+      ["-etcd.auth.ca: needs --etcd.discovery.endpoints or --etcd.discovery.srv"],
+    ],
+    [
+      `${etcd} -store.path /x`,
+      ["-store.path: leases are kept in etcd (-etcd.discovery.endpoints); give one of the two"],
+    ],
+    [`${etcd} -etcd.auth.cert /c`, ["-etcd.auth.cert: needs --etcd.auth.key too"]],
+    [`${etcd} -etcd.auth.password p`, ["-etcd.auth.password: needs --etcd.auth.username too"]],
+    [
+      "-etcd.discovery.endpoints a:1,,b:2",
+      [
+        '-etcd.discovery.endpoints: cannot use "a:1,,b:2": wanted etcd\'s endpoints separated by ' +
+        "commas, like 10.0.0.5:2379",
+      ],
     ],
     ["-log.format xml", ['-log.format: cannot use "xml": wanted text or json']],
     ["-v x", ['-v: cannot use "x": wanted a whole number, 0 or more']],

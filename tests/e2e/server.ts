@@ -11,7 +11,8 @@ import { until } from "./poll.ts";
 import { Process } from "./process.ts";
 
 /** What the server may do: exactly what the task `serve` grants, so that it is known to suffice. */
-export const PERMISSIONS = manifest.tasks.serve.command.match(/--\S+/g) ?? [];
+export const PERMISSIONS = (manifest.tasks.serve.command.match(/--\S+/g) ?? [])
+  .map((flag) => flag.replaceAll("$HOME", Deno.env.get("HOME") ?? ""));
 
 /** The repository's root, with main.ts and deno.json. */
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -101,7 +102,9 @@ export function serveCommand(lab: Lab, options: ServerOptions): string[] {
   const flags: Record<string, string> = {
     "dhcp.server-if": options.interface ?? "lan0",
     ...options.flags,
-    "store.path": options.store ?? `${lab.directory}/leases.db`,
+    ...("etcd.discovery.endpoints" in options.flags
+      ? {}
+      : { "store.path": options.store ?? `${lab.directory}/leases.db` }),
     "admin-addr": `127.0.0.1:${ADMIN_PORT}`,
     "log.format": "json",
   };

@@ -14,6 +14,7 @@ const PACKAGES = {
   "dhcpd": "isc-dhcp-server",
   "dhcrelay": "isc-dhcp-relay",
   "dnsmasq": "dnsmasq-base",
+  "etcd": "etcd-server",
   "ip": "iproute2",
   "kea-dhcp4": "kea-dhcp4-server",
   "mount": "mount",

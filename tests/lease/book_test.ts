@@ -152,12 +152,13 @@ Deno.test("Book.load: the order in which a book is read back does not matter", (
     const [first, second] = [one, other].map((entries) => {
       const book = new Book([SUBNET, OTHER]);
       for (const { address, state, renewed, client } of entries) {
-        const { kind: _, ...claim } = bind(client, address, EPOCH + HOUR);
+        const { kind: _, inUse: __, ...claim } = bind(client, address, EPOCH + HOUR);
         book.load({
           ...claim,
           state: state as Lease["state"],
           since: EPOCH,
           renewed: EPOCH + renewed,
+          held: claim.expires,
         });
       }
       return facts(book, ["00:00", "00:01"]);
@@ -178,18 +179,20 @@ class NaiveBook {
         const mine = before?.client === operation.client && before.state === "bound";
         if (before !== undefined && isHeld(before, now) && !mine) return "taken";
         const same = before !== undefined && mine && before.expires > now;
-        const { kind: _, ...claim } = operation;
+        const { kind: _, inUse: __, ...claim } = operation;
         this.entries = this.entries.map((one) => {
           const left = one.client === operation.client && one.subnet === operation.subnet &&
             one.state === "bound" && one.address !== operation.address;
-          return left ? { ...one, state: "released", expires: now } : one;
+          return left ? { ...one, state: "released", expires: now, held: now } : one;
         });
+        const expires = same ? Math.max(before.expires, operation.expires) : operation.expires;
         this.#put({
           ...claim,
           state: "bound",
           since: same ? before.since : now,
           renewed: now,
-          expires: same ? Math.max(before.expires, operation.expires) : operation.expires,
+          expires,
+          held: expires,
         });
         return "changed";
       }
@@ -199,10 +202,16 @@ class NaiveBook {
           before.client === operation.client && before.subnet === operation.subnet;
         if (!holds) return "refused";
         if (operation.kind === "release") {
-          this.#put({ ...before, state: "released", expires: now });
+          this.#put({ ...before, state: "released", expires: now, held: now });
           return "changed";
         }
-        this.#put({ ...before, state: "declined", renewed: now, expires: operation.until });
+        this.#put({
+          ...before,
+          state: "declined",
+          renewed: now,
+          expires: operation.until,
+          held: operation.until,
+        });
         const aside = this.entries
           .filter(({ state, subnet }) => state === "declined" && subnet === operation.subnet)
           .toSorted((a, b) => a.renewed - b.renewed);

@@ -118,6 +118,7 @@ export function bind(
     hostname: "",
     server: parseIpv4("10.0.0.1"),
     relay: UNSPECIFIED,
+    inUse: false,
     ...more,
   };
 }

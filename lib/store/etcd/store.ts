@@ -1,0 +1,665 @@
+/**
+ * The shared store: the lease book is in etcd, any number of servers write it, and this one keeps a
+ * mirror of it in memory.
+ *
+ * One transaction is under way at a time; operations that arrive meanwhile travel together in the
+ * next, each as a transaction of its own inside it. The mirror enters what has been written at
+ * once, and follows what others write.
+ *
+ * @module
+ */
+
+import type { Clock } from "../../config/clock.ts";
+import type { Subnet } from "../../config/model.ts";
+import type { AddressSpace } from "../../lease/address_set.ts";
+import { type ClientKey, markCommitted } from "../../lease/lease.ts";
+import {
+  type Bind,
+  type LeaseStore,
+  type LeaseView,
+  type Operation,
+  type Result,
+  StoreError,
+} from "../../lease/store.ts";
+import type { Ipv4 } from "../../wire/address.ts";
+import {
+  learnFrom,
+  type Outcome,
+  planFor,
+  stepFor,
+  type Task,
+  toldBy,
+  type TransactionPlan,
+  weightOf,
+} from "./commit.ts";
+import {
+  endOfPrefix,
+  type Etcd,
+  EtcdError,
+  Failure,
+  type LeaseId,
+  type Step,
+  type TransactionResult,
+  type Watch,
+} from "./etcd.ts";
+import { KeyReader, serverKey, SubnetKeys } from "./keys.ts";
+import { Mirror, spacesOf } from "./mirror.ts";
+import { Windows } from "./windows.ts";
+
+/** What the shared store is opened with. */
+export interface EtcdStoreOptions {
+  /** The connection. The store closes it. */
+  readonly etcd: Etcd;
+  readonly subnets: readonly Subnet[];
+  /** What all keys begin with: "etcdhcp::". */
+  readonly prefix: string;
+  /** How this server announces itself; the id is its name among the servers. */
+  readonly server: { readonly id: string } & Readonly<Record<string, unknown>>;
+  readonly clock: Clock;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  /** The longest that a call to etcd may take, milliseconds. */
+  readonly requestTimeout: number;
+  /** An address is held for so many times the lease. 1 leaves nothing to ride through with. */
+  readonly holdFactor: number;
+  /** Whether a renewal that the hold covers is answered without writing. True when left out. */
+  readonly skipWrites?: boolean;
+  /** etcd's --max-txn-ops. 128 when left out. */
+  readonly maxTransactionOperations?: number;
+  /** Told of what an operator should know, one line each. */
+  readonly onNotice?: (line: string) => void;
+  /** Told of every transaction: how long it took, in seconds, and how many operations it had. */
+  readonly onCommit?: (seconds: number, operations: number) => void;
+}
+
+/** A task that has not been settled. */
+interface Pending {
+  readonly task: Task;
+  readonly now: number;
+  readonly settle: (result: Result) => void;
+  attempts: number;
+}
+
+/** A task on its way. */
+interface Claim {
+  readonly pending: Pending;
+  readonly plan: TransactionPlan;
+}
+
+/** The most claims in one transaction: more of them take etcd longer than they save. */
+const MOST_CLAIMS = 100;
+
+/** How often a claim is tried with what the last try has read. */
+const MOST_ATTEMPTS = 8;
+
+const CONTENDED = "others change the same address or client all the time";
+
+/** How often the server shows that it lives, and sees itself do so, milliseconds. */
+const BEAT = 2000;
+
+/** How long after a failed try it tries again, milliseconds. */
+const RETRY = 500;
+
+/** How long its own sign of life may take to come back through the watch, milliseconds. */
+const ECHO = 2000;
+
+/** How long a server's announcement stays once it has stopped, seconds. */
+const SESSION = 15;
+
+/** How often what was lost is looked for, milliseconds. */
+const CHORES = 500;
+
+/** Keys in a page of the first load, and how long one may take, milliseconds. */
+const PAGE = 5000;
+const PAGE_TIMEOUT = 5000;
+
+/** Transactions that write `free` keys at start, so many at once. */
+const FILLING = 4;
+
+/** Clocks of servers may be so far apart, milliseconds; less for holds that are short. */
+const CLOCK_MARGIN = 10_000;
+const CLOCK_MARGIN_SHARE = 1 / 20;
+
+/** A lease that would be shorter is not worth an answer, milliseconds. */
+const SHORTEST_RIDE = 1000;
+
+export class EtcdStore implements LeaseStore {
+  readonly #options: EtcdStoreOptions;
+  readonly #etcd: Etcd;
+  readonly #clock: Clock;
+  readonly #reader: KeyReader;
+  readonly #spaces: ReadonlyMap<string, AddressSpace>;
+  readonly #windows: Windows;
+  readonly #unreadable = new Set<string>();
+  #mirror: Mirror;
+  /** Whether the mirror has everything and is being kept up. */
+  #isWhole = false;
+  /** Whether the `free` keys that were missing have been written. */
+  #isFilled = false;
+  #watch: Watch | undefined;
+  #queue: Pending[] = [];
+  #chores: Task[] = [];
+  #committing: Promise<void> | undefined;
+  /** Clients with something in the queue or on its way, and how much. */
+  readonly #busy = new Map<ClientKey, number>();
+  #trouble: string | undefined = "etcd has not been reached yet";
+  /** How often something has failed: a sign of life that began before the last is no proof. */
+  #failures = 0;
+  #session: LeaseId | undefined;
+  #beats = 0;
+  #isClosed = false;
+  #living: Promise<void> | undefined;
+  #stopChores: (() => void) | undefined;
+  /** Ends the rest between two signs of life. */
+  #wakeUp: (() => void) | undefined;
+  /** Called when the watch has brought something. */
+  #onProgress: (() => void) | undefined;
+  /** Stands for the watch that is followed at present. */
+  #following: object | undefined;
+
+  /**
+   * Opens the book. An etcd that cannot be reached is no failure: the store is in trouble until it
+   * can be, and keeps trying.
+   *
+   * @throws {StoreError} when etcd refuses: credentials, permission, certificate, too old.
+   */
+  static async open(options: EtcdStoreOptions): Promise<EtcdStore> {
+    const store = new EtcdStore(options);
+    try {
+      await store.#comeUp();
+    } catch (error) {
+      if (error instanceof EtcdError && error.failure === Failure.REFUSED) {
+        store.#watch?.close();
+        await options.etcd.close();
+        throw new StoreError(error.message);
+      }
+      store.#fail(messageOf(error));
+    }
+    store.#living = store.#live();
+    store.#stopChores = options.clock.every(CHORES, () => store.#doChores());
+    return store;
+  }
+
+  private constructor(options: EtcdStoreOptions) {
+    const { etcd, clock, subnets, prefix, requestTimeout } = options;
+    this.#options = options;
+    this.#etcd = etcd;
+    this.#clock = clock;
+    this.#reader = new KeyReader(prefix, subnets);
+    this.#spaces = spacesOf(subnets);
+    this.#windows = new Windows(etcd, clock, requestTimeout);
+    this.#mirror = this.#newMirror();
+  }
+
+  get view(): LeaseView {
+    return this.#mirror;
+  }
+
+  /** Keys whose values make no sense at present, and why: what they are about is not leased. */
+  get unreadable(): ReadonlyMap<string, string> {
+    return this.#mirror.unreadable;
+  }
+
+  /** What the servers, this one included, say of themselves, by their ids. */
+  get servers(): ReadonlyMap<string, string> {
+    return this.#mirror.servers;
+  }
+
+  /** How many etcd leases this server has its keys on. */
+  get etcdLeases(): number {
+    return this.#windows.size;
+  }
+
+  commit(operations: readonly Operation[], now: number): Promise<readonly Result[]> {
+    if (operations.length === 0) return Promise.resolve([]);
+    return new Promise((resolve) => {
+      const results = new Array<Result>(operations.length);
+      let left = operations.length;
+      operations.forEach((task, index) =>
+        this.#submit(task, now, (result) => {
+          results[index] = result;
+          if (--left === 0) resolve(results);
+        })
+      );
+      this.#start();
+    });
+  }
+
+  due(now: number, limit: number): readonly Ipv4[] {
+    return this.#trouble === undefined ? this.#mirror.due(now, limit) : [];
+  }
+
+  trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  /** Settles what waits, takes the announcement back and closes the connection. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stopChores?.();
+    await this.#committing;
+    this.#wake();
+    await this.#living;
+    if (this.#trouble === undefined) {
+      await this.#windows.close();
+      const { requestTimeout } = this.#options;
+      if (this.#session !== undefined) {
+        await this.#etcd.revoke(this.#session, requestTimeout).catch(() => {});
+      }
+    }
+    this.#watch?.close();
+    await this.#etcd.close();
+  }
+
+  // Operations ---------------------------------------------------------------------------------
+
+  #submit(task: Operation, now: number, settle: (result: Result) => void): void {
+    const client = "client" in task ? task.client : undefined;
+    const isAlone = client === undefined || !this.#busy.has(client);
+    if (task.kind === "bind" && isAlone && this.#trouble === undefined) {
+      const covered = this.#covered(task, now);
+      if (covered !== undefined) return settle(covered);
+    }
+    if (this.#trouble !== undefined || this.#isClosed) {
+      return settle(this.#without(task, now, this.#trouble ?? "the lease book is closed"));
+    }
+    if (client === undefined) {
+      this.#queue.push({ task, now, settle, attempts: 0 });
+      return;
+    }
+    this.#busy.set(client, (this.#busy.get(client) ?? 0) + 1);
+    const settleIt = (result: Result) => {
+      const left = this.#busy.get(client)! - 1;
+      if (left === 0) this.#busy.delete(client);
+      else this.#busy.set(client, left);
+      settle(result);
+    };
+    this.#queue.push({ task, now, settle: settleIt, attempts: 0 });
+  }
+
+  #start(): void {
+    if (this.#queue.length > 0 || this.#chores.length > 0) this.#committing ??= this.#commitAll();
+  }
+
+  async #commitAll(): Promise<void> {
+    while (this.#queue.length > 0 || this.#chores.length > 0) await this.#commitSome();
+    this.#committing = undefined;
+  }
+
+  async #commitSome(): Promise<void> {
+    const claims = this.#form();
+    if (claims.length === 0) return;
+    const started = this.#clock.elapsed();
+    const leases: (LeaseId | undefined)[] = [];
+    let result: TransactionResult;
+    try {
+      for (const { plan } of claims) {
+        const { until } = plan;
+        leases.push(
+          until === 0
+            ? undefined
+            : this.#windows.known(until) ?? await this.#windows.leaseFor(until),
+        );
+      }
+      const success = claims.map(({ plan }, index) => stepFor(plan, leases[index]));
+      const { requestTimeout } = this.#options;
+      result = await this.#etcd.transact({ compare: [], success, failure: [] }, requestTimeout);
+    } catch (error) {
+      return this.#abandon(claims, error);
+    } finally {
+      this.#options.onCommit?.((this.#clock.elapsed() - started) / 1000, claims.length);
+    }
+    this.#conclude(claims, leases, result);
+  }
+
+  /**
+   * Takes claims for one transaction out of the queue. Two that touch one address or one client
+   * never travel together, and whoever came first goes first.
+   */
+  #form(): Claim[] {
+    const most = this.#options.maxTransactionOperations ?? 128;
+    const claims: Claim[] = [];
+    const touched = new Set<Ipv4 | string>();
+    const later: Pending[] = [];
+    let weight = 0;
+    /** False once there is no more room. */
+    const take = (pending: Pending): boolean => {
+      const { task, now } = pending;
+      if (scopeOf(task).some((part) => touched.has(part))) {
+        for (const part of this.#wideScopeOf(task)) touched.add(part);
+        later.push(pending);
+        return true;
+      }
+      const plan = planFor(task, this.#mirror, now, this.#options);
+      if (plan.kind === "settled") {
+        pending.settle(plan.result);
+        return true;
+      }
+      if (plan.scope.some((part) => touched.has(part))) {
+        for (const part of plan.scope) touched.add(part);
+        later.push(pending);
+        return true;
+      }
+      const heaviest = Math.max(weight, weightOf(plan));
+      const fits = claims.length < MOST_CLAIMS && claims.length + 1 + heaviest <= most;
+      if (!fits && claims.length > 0) return false;
+      weight = heaviest;
+      claims.push({ pending, plan });
+      for (const part of plan.scope) touched.add(part);
+      return true;
+    };
+    let taken = 0;
+    while (taken < this.#queue.length && take(this.#queue[taken]!)) taken++;
+    this.#queue = later.splice(0).concat(this.#queue.slice(taken));
+    // What the store does of its own accord fills the room that clients leave.
+    const now = this.#clock.now();
+    while (this.#chores.length > 0) {
+      if (!take({ task: this.#chores.at(-1)!, now, settle: () => {}, attempts: 0 })) break;
+      this.#chores.pop();
+    }
+    return claims;
+  }
+
+  /** With what else a task that is put off may touch: nothing behind it may come before it. */
+  #wideScopeOf(task: Task): (Ipv4 | string)[] {
+    const scope = scopeOf(task);
+    if (task.kind !== "bind") return scope;
+    const others = this.#mirror.othersOf(task.subnet, task.client, task.address);
+    return [...scope, ...others.map(({ address }) => address)];
+  }
+
+  #conclude(
+    claims: readonly Claim[],
+    leases: readonly (LeaseId | undefined)[],
+    { results, revision }: TransactionResult,
+  ): void {
+    const now = this.#clock.now();
+    const again: Pending[] = [];
+    const done: Claim[] = [];
+    const told = [];
+    for (const [index, claim] of claims.entries()) {
+      const result = results[index];
+      if (result?.kind === "txn" && result.result.succeeded) {
+        told.push(...toldBy(claim.plan, revision, leases[index]));
+        done.push(claim);
+        continue;
+      }
+      const { pending, plan } = claim;
+      if (result?.kind === "txn") {
+        learnFrom(plan, result.result.results, revision, this.#mirror, now);
+      }
+      if (++pending.attempts < MOST_ATTEMPTS) again.push(pending);
+      else pending.settle(this.#without(pending.task, pending.now, CONTENDED));
+    }
+    // A transaction that writes nothing has the revision of what was written last, by anybody.
+    if (told.length > 0) this.#mirror.wrote(told, revision, now);
+    for (const { pending, plan } of done) pending.settle(resultOf(plan.outcome));
+    if (again.length > 0) this.#queue = again.concat(this.#queue);
+  }
+
+  /** The transaction has failed, or nobody knows. */
+  #abandon(claims: readonly Claim[], error: unknown): void {
+    const pendings = claims.map(({ pending }) => pending);
+    if (error instanceof EtcdError && error.failure === Failure.NO_LEASE) {
+      this.#windows.forget();
+      if (pendings.every((pending) => ++pending.attempts < MOST_ATTEMPTS)) {
+        this.#queue = pendings.concat(this.#queue);
+        return;
+      }
+    }
+    // What it has done, if it has, comes through the watch; until it must have come, there is
+    // trouble, and nothing is offered.
+    this.#fail(messageOf(error), pendings);
+  }
+
+  /**
+   * A renewal that can be answered without writing: what is in etcd already keeps the address for
+   * longer than the new lease.
+   */
+  #covered(bind: Bind, now: number): Result | undefined {
+    if (this.#options.skipWrites === false) return undefined;
+    const record = this.#mirror.slot(bind.address).record;
+    if (record?.hostname !== bind.hostname || record.clientId !== bind.clientId) return undefined;
+    return this.#ride(bind, now, bind.expires);
+  }
+
+  /** The result of a task that cannot be committed. */
+  #without(task: Task, now: number, reason: string): Result {
+    const ridden = task.kind === "bind" ? this.#ride(task, now, now + SHORTEST_RIDE) : undefined;
+    if (task.kind === "expire") this.#mirror.postpone(task.address, now + 1000);
+    return ridden ?? { kind: "unknown", reason };
+  }
+
+  /**
+   * Lets a client that uses an address go on with it, within what is committed: nobody frees the
+   * address before the hold has ended, whatever happens. Never a new address.
+   *
+   * @param least The lease must reach this instant.
+   */
+  #ride(bind: Bind, now: number, least: number): Result | undefined {
+    const { subnet, client, address, inUse } = bind;
+    const { record, leasedRevision, leasedTo, unreadable } = this.#mirror.slot(address);
+    if (!inUse || unreadable !== 0 || record === undefined) return undefined;
+    if (record.state !== "bound" || record.client !== client || record.subnet !== subnet) {
+      return undefined;
+    }
+    if (leasedRevision > 0 && leasedTo?.key !== client) return undefined;
+    // Another program has freed it, and may give it to somebody.
+    if (leasedRevision === 0 && this.#mirror.hasFreeKey(subnet, address)) return undefined;
+    const pin = this.#mirror.pinOf(subnet, client);
+    if (pin !== undefined && pin !== address) return undefined;
+    const margin = Math.min(CLOCK_MARGIN, (record.held - record.renewed) * CLOCK_MARGIN_SHARE);
+    const expires = Math.min(bind.expires, Math.floor(record.held - margin));
+    if (expires < least) return undefined;
+    const lease = markCommitted({ ...record, renewed: now, expires });
+    return { kind: "done", lease, before: record, freed: undefined };
+  }
+
+  #doChores(): void {
+    if (this.#trouble !== undefined || this.#chores.length > 0) return;
+    for (const address of this.#mirror.lost) this.#chores.push({ kind: "restore", address });
+    for (const address of this.#mirror.limbo(this.#clock.now())) {
+      this.#chores.push({ kind: "reclaim", address });
+    }
+    this.#start();
+  }
+
+  // Being up -----------------------------------------------------------------------------------
+
+  #fail(reason: string, pendings: readonly Pending[] = []): void {
+    this.#failures++;
+    this.#trouble = reason;
+    this.#chores = [];
+    const waiting = this.#queue;
+    this.#queue = [];
+    for (const { task, now, settle } of [...pendings, ...waiting]) {
+      settle(this.#without(task, now, reason));
+    }
+    this.#wake();
+  }
+
+  /**
+   * Shows that it lives, again and again, and waits each time until it sees itself do so: then etcd
+   * commits, and the watch has brought everything that was written before.
+   */
+  async #live(): Promise<void> {
+    while (true) {
+      // Servers that were cut off together do not come back in step.
+      const rest = this.#trouble === undefined ? BEAT : RETRY * (0.5 + this.#options.random());
+      await this.#rest(rest, (wake) => this.#wakeUp = wake);
+      if (this.#isClosed) return;
+      try {
+        await this.#comeUp();
+      } catch (error) {
+        this.#fail(messageOf(error));
+      }
+    }
+  }
+
+  async #comeUp(): Promise<void> {
+    const failures = this.#failures;
+    if (!this.#isWhole) await this.#load();
+    if (!this.#isFilled) await this.#fill();
+    await this.#beat();
+    if (failures !== this.#failures || !this.#isWhole) return;
+    this.#trouble = undefined;
+    this.#doChores();
+  }
+
+  async #beat(): Promise<void> {
+    const { prefix, server, requestTimeout } = this.#options;
+    if (this.#session !== undefined) {
+      const left = await this.#etcd.keepAlive(this.#session, requestTimeout);
+      if (left <= 0) this.#session = undefined;
+    }
+    this.#session ??= await this.#etcd.grant(SESSION, requestTimeout);
+    const value = JSON.stringify({ ...server, beat: ++this.#beats });
+    const key = serverKey(prefix, server.id);
+    const put: Step = { kind: "put", key, value, lease: this.#session };
+    const { revision } = await this.#etcd.transact(
+      { compare: [], success: [put], failure: [] },
+      requestTimeout,
+    ).catch((error) => {
+      if (error instanceof EtcdError && error.failure === Failure.NO_LEASE) {
+        this.#session = undefined;
+      }
+      throw error;
+    });
+    const deadline = this.#clock.elapsed() + ECHO;
+    while (this.#isWhole && this.#mirror.revision < revision && !this.#isClosed) {
+      const left = deadline - this.#clock.elapsed();
+      if (left <= 0) this.#isWhole = false;
+      else await this.#rest(left, (wake) => this.#onProgress = wake);
+    }
+    if (!this.#isWhole) throw new Error("etcd's watch is silent; reading the lease book again");
+  }
+
+  /** Reads everything at one revision, in pages, and follows what comes after. */
+  async #load(): Promise<void> {
+    const { prefix } = this.#options;
+    const end = endOfPrefix(prefix);
+    const mirror = this.#newMirror();
+    let revision = 0;
+    for (let from = prefix, more = true; more;) {
+      const page = await this.#etcd.read(from, end, PAGE, revision, PAGE_TIMEOUT);
+      revision = page.revision;
+      for (const found of page.found) mirror.load(found);
+      more = page.more;
+      if (more) from = page.found.at(-1)!.key + "\0";
+    }
+    mirror.loaded(revision, this.#clock.now());
+    for (const key of this.#unreadable) {
+      if (!mirror.unreadable.has(key)) this.#unreadable.delete(key);
+    }
+    this.#mirror = mirror;
+    this.#isWhole = true;
+    this.#isFilled = false;
+    this.#follow(revision);
+  }
+
+  #newMirror(): Mirror {
+    const { prefix, subnets, onNotice } = this.#options;
+    return new Mirror(prefix, subnets, this.#spaces, this.#reader, (key, reason) => {
+      if (this.#unreadable.has(key)) return;
+      this.#unreadable.add(key);
+      onNotice?.(`cannot make sense of ${JSON.stringify(key)}: ${reason}; left alone, not leased`);
+    });
+  }
+
+  /** Follows changes after a revision. A watch that ends is taken up where it ended. */
+  #follow(revision: number): void {
+    this.#watch?.close();
+    const { prefix } = this.#options;
+    const mirror = this.#mirror;
+    const following = {};
+    this.#following = following;
+    this.#watch = this.#etcd.watch(prefix, endOfPrefix(prefix), revision + 1, {
+      changed: (changes, at) => {
+        if (this.#following !== following) return;
+        mirror.follow(changes, at, this.#clock.now());
+        this.#onProgress?.();
+      },
+      ended: (reason) => {
+        if (this.#following !== following || this.#isClosed) return;
+        if (mirror.revision > revision) return this.#follow(mirror.revision);
+        this.#isWhole = false;
+        this.#onProgress?.();
+        this.#fail(`etcd's watch has ended: ${reason}; reading the lease book again`);
+      },
+    });
+  }
+
+  /** Writes the `free` keys that are missing. Servers that start together begin in other places. */
+  async #fill(): Promise<void> {
+    const mirror = this.#mirror;
+    const missing = [...mirror.missing()];
+    const { prefix, random, maxTransactionOperations = 128, requestTimeout } = this.#options;
+    const timeout = Math.max(requestTimeout, PAGE_TIMEOUT);
+    const keys = new Map(
+      [...this.#spaces.keys()].map((name) => [name, new SubnetKeys(prefix, name)]),
+    );
+    const size = Math.max(1, maxTransactionOperations - 2);
+    const first = Math.floor(random() * missing.length);
+    let taken = 0;
+    const next = (): Step[] => {
+      const steps: Step[] = [];
+      while (steps.length < size && taken < missing.length) {
+        const { subnet, address } = missing[(first + taken++) % missing.length]!;
+        // Another server may have written it meanwhile.
+        if (mirror.isMissing(subnet, address)) {
+          steps.push(freeStep(keys.get(subnet)!, address));
+        }
+      }
+      return steps;
+    };
+    const work = async () => {
+      for (let steps = next(); steps.length > 0; steps = next()) {
+        await this.#etcd.transact({ compare: [], success: steps, failure: [] }, timeout);
+      }
+    };
+    await Promise.all(Array.from({ length: FILLING }, work));
+    this.#isFilled = true;
+  }
+
+  /** Waits, unless what it hands out is called. */
+  #rest(milliseconds: number, hand: (wake: () => void) => void): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = this.#clock.every(milliseconds, wake);
+      function wake() {
+        stop();
+        resolve();
+      }
+      hand(wake);
+    });
+  }
+
+  #wake(): void {
+    this.#wakeUp?.();
+    if (this.#isClosed) this.#onProgress?.();
+  }
+}
+
+/** A transaction that frees an address nobody has, unless it is free or has been leased since. */
+function freeStep(keys: SubnetKeys, address: Ipv4): Step {
+  const free = keys.free(address);
+  const compare = [
+    { kind: "absent", key: free },
+    { kind: "absent", key: keys.leased(address) },
+  ] as const;
+  const put: Step = { kind: "put", key: free, value: keys.text(address) };
+  return { kind: "txn", txn: { compare, success: [put], failure: [] } };
+}
+
+function scopeOf(task: Task): (Ipv4 | string)[] {
+  return "client" in task ? [task.address, task.client] : [task.address];
+}
+
+function resultOf(outcome: Outcome): Result {
+  if (outcome.kind !== "done") return outcome;
+  return { ...outcome, lease: markCommitted(outcome.lease) };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
