@@ -6,7 +6,7 @@
 
 import { Hono } from "hono/tiny";
 import type { ListenAddress } from "../config/model.ts";
-import { OperatorError } from "../config/operator_error.ts";
+import { messageOf, OperatorError } from "../config/operator_error.ts";
 import type { Gauges, Metrics } from "./metrics.ts";
 
 /** Whether the server would answer clients, and if not why. */
@@ -129,8 +129,7 @@ function listen(
 }
 
 function failed(error: unknown): Response {
-  const reason = error instanceof Error ? error.message : String(error);
-  return new Response(`Cannot answer: ${reason}\n`, { status: 500 });
+  return new Response(`Cannot answer: ${messageOf(error)}\n`, { status: 500 });
 }
 
 function format({ hostname, port }: ListenAddress): string {
@@ -147,5 +146,5 @@ function explain(error: unknown, { port }: ListenAddress): string {
   if (error instanceof Deno.errors.PermissionDenied) {
     return "ports below 1024 need root or CAP_NET_BIND_SERVICE";
   }
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../config/operator_error.ts";
 import { type InterfaceAddress, TRIAL } from "../config/resolve.ts";
 import { environmentName, setting, SETTINGS } from "../config/settings.ts";
 import { environmentSource, readSettings } from "../config/sources.ts";
@@ -295,7 +296,7 @@ function explain(error: unknown, { bind, clientPort }: ClientPlace): string {
   if (error instanceof Deno.errors.PermissionDenied) {
     return `cannot use ${port}: ports below 1024 need root or CAP_NET_BIND_SERVICE`;
   }
-  return `cannot ask from ${port}: ${error instanceof Error ? error.message : String(error)}`;
+  return `cannot ask from ${port}: ${messageOf(error)}`;
 }
 
 /** The server identifier; undefined when there is none, or none that can be read. */

@@ -11,3 +11,8 @@
 export class OperatorError extends Error {
   override readonly name: string = "OperatorError";
 }
+
+/** What something that was thrown says, whatever it is. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

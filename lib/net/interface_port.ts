@@ -8,7 +8,7 @@
  * @module
  */
 
-import { OperatorError } from "../config/operator_error.ts";
+import { messageOf, OperatorError } from "../config/operator_error.ts";
 import type { ServedInterface } from "../config/model.ts";
 import type { Destination } from "../protocol/outcome.ts";
 import { formatIpv4, type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from "../wire/address.ts";
@@ -349,8 +349,4 @@ function hintOf(error: unknown): string {
   }
   if (error instanceof Deno.errors.AddrNotAvailable) return "no interface has this address";
   return messageOf(error);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

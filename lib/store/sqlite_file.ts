@@ -11,6 +11,7 @@
  * @module
  */
 
+import { messageOf } from "../config/operator_error.ts";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
@@ -234,15 +235,11 @@ function busyMessage(path: string): string {
 }
 
 function openMessage(path: string, error: unknown): string {
-  return `cannot open the lease book ${path}: ${reasonOf(error)}; ` +
+  return `cannot open the lease book ${path}: ${messageOf(error)}; ` +
     "check that its directory can be written, or choose another --store.path";
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function isBusy(error: unknown): boolean {
   // Deno's node:sqlite gives no result code, only SQLite's text for SQLITE_BUSY.
-  return reasonOf(error).includes("database is locked");
+  return messageOf(error).includes("database is locked");
 }

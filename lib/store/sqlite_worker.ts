@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../config/operator_error.ts";
 import { type Entry, type LeaseRow, SqliteFile } from "./sqlite_file.ts";
 
 export type Request =
@@ -60,7 +61,7 @@ scope.onmessage = ({ data }) => {
   } catch (error) {
     scope.postMessage({
       ok: false,
-      reason: error instanceof Error ? error.message : String(error),
+      reason: messageOf(error),
     });
   }
 };

@@ -18,6 +18,7 @@
  * @module
  */
 
+import { messageOf } from "../../config/operator_error.ts";
 import {
   type CallProperties,
   Channel,
@@ -848,7 +849,7 @@ function verdictOf(thrown: unknown, write: boolean, { manner }: Member): Verdict
   }
   if (isTrouble(thrown)) return judge(thrown, write, manner);
   // Nothing known: what a server or gRPC says has a code.
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  const text = messageOf(thrown);
   const failure = write ? Failure.UNKNOWN : Failure.UNAVAILABLE;
   return { failure, text, elsewhere: true, stale: false };
 }

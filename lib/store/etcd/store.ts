@@ -9,6 +9,7 @@
  * @module
  */
 
+import { messageOf } from "../../config/operator_error.ts";
 import type { Clock } from "../../config/clock.ts";
 import type { Subnet } from "../../config/model.ts";
 import type { AddressSpace } from "../../lease/address_set.ts";
@@ -658,8 +659,4 @@ function scopeOf(task: Task): (Ipv4 | string)[] {
 function resultOf(outcome: Outcome): Result {
   if (outcome.kind !== "done") return outcome;
   return { ...outcome, lease: markCommitted(outcome.lease) };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
