@@ -255,7 +255,16 @@ class Bench implements AsyncDisposable {
       confinedElsewhere: false,
       store: { kind: "embedded", path: "/nowhere" },
       requestTimeout: 3000,
-      admin: { hostname: "127.0.0.1", port: 0 },
+      admin: {
+        listen: { hostname: "127.0.0.1", port: 0 },
+        socket: undefined,
+        tokenFile: "/nowhere",
+        tls: undefined,
+      },
+      file: undefined,
+      reloadOnChange: false,
+      hooks: [],
+      poolThreshold: 0.9,
       log: { format: "text", verbosity },
     };
     this.server = new Server({

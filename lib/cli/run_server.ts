@@ -64,7 +64,7 @@ export async function runServer(config: ServerConfig, log: Log): Promise<number>
       ports.push({ served, port });
     }
     const server = new Server({ config, store, ports, clock: systemClock, log, metrics });
-    admin = startAdmin(config.admin, {
+    admin = startAdmin(config.admin.listen, {
       metrics,
       gauges: gauges(config, store, server),
       hostnames: [Deno.hostname()],

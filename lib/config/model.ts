@@ -23,6 +23,15 @@ export interface LeaseTimes {
   readonly max: number;
 }
 
+/** A fixed address for one client. */
+export interface Reservation {
+  readonly address: Ipv4;
+  /** Its host name for lists and logs, and in option 12 of `options`; undefined for none. */
+  readonly hostname: string | undefined;
+  /** Option values by code, as they go on the wire; each beats the subnet's. */
+  readonly options: ReadonlyMap<number, Uint8Array>;
+}
+
 /** One IP subnet that the server leases from. */
 export interface Subnet {
   /** The subnet's segment in store keys; undefined for the one subnet that flags define. */
@@ -45,7 +54,7 @@ export interface Subnet {
   /** The largest part of the pools that may be in quarantine at once, 0 to 1. */
   readonly declineShare: number;
   /** Fixed addresses, by client key (see lease/lease.ts). They may lie outside the pools. */
-  readonly reservations: ReadonlyMap<string, Ipv4>;
+  readonly reservations: ReadonlyMap<string, Reservation>;
 }
 
 /** A network interface to answer on. */
@@ -79,6 +88,38 @@ export interface EtcdStoreConfig {
   readonly prefix: string;
 }
 
+/** What a hook can be told of. */
+export const HOOK_EVENTS = [
+  "lease.created",
+  "lease.renewed",
+  "lease.released",
+  "lease.expired",
+  "lease.declined",
+  "pool.threshold",
+] as const;
+export type HookEvent = typeof HOOK_EVENTS[number];
+
+/** A program that is run, or a URL that is posted to, when something happens to a lease. */
+export interface Hook {
+  readonly events: ReadonlySet<HookEvent>;
+  readonly target:
+    | { readonly kind: "program"; readonly path: string; readonly args: readonly string[] }
+    | { readonly kind: "webhook"; readonly url: string; readonly secretFile: string | undefined };
+  /** How long one call may take, milliseconds. */
+  readonly timeout: number;
+}
+
+/** Where and how the admin endpoint answers. */
+export interface AdminConfig {
+  readonly listen: ListenAddress;
+  /** A unix socket to answer on as well. */
+  readonly socket: string | undefined;
+  /** The file with the token that changes need; made at the first start. */
+  readonly tokenFile: string;
+  /** PEM files of certificate and key: HTTPS in place of HTTP. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+}
+
 /** Everything `serve` was told, with every default filled in. */
 export interface ServerConfig {
   /** True when nothing was configured: loopback, test ports, a book in a temporary place. */
@@ -94,7 +135,14 @@ export interface ServerConfig {
   readonly store: EmbeddedStore | EtcdStoreConfig;
   /** The longest a client's message may wait for the store, milliseconds. */
   readonly requestTimeout: number;
-  readonly admin: ListenAddress;
+  readonly admin: AdminConfig;
+  /** The configuration file, undefined when there is none. */
+  readonly file: string | undefined;
+  /** Whether a change of the file is taken up without being asked to (SIGHUP). */
+  readonly reloadOnChange: boolean;
+  readonly hooks: readonly Hook[];
+  /** The part of a subnet's pools, 0 to 1, whose use is told to hooks of `pool.threshold`. */
+  readonly poolThreshold: number;
   readonly log: {
     readonly format: "text" | "json";
     /** 0: lease events and trouble. 1: also decisions not to answer. 2: also every packet. */

@@ -86,6 +86,9 @@ export const TRIAL = {
  */
 const DECLINE_SHARE = 0.25;
 
+/** The part of the pools whose use is worth a word. */
+const POOL_THRESHOLD = 0.9;
+
 /** Seconds; help says so too. */
 const MIN_LEASE = 120;
 const MAX_LEASE = 86_400;
@@ -143,7 +146,16 @@ export function resolveConfig(sources: readonly Source[], machine: Machine): Res
     confinedElsewhere: settings.confinedElsewhere.value,
     store,
     requestTimeout: settings.requestTimeout.value,
-    admin: settings.adminAddr.value,
+    admin: {
+      listen: settings.adminAddr.value,
+      socket: undefined,
+      tokenFile: `${stateDirectory(trial, machine)}/admin-token`,
+      tls: undefined,
+    },
+    file: undefined,
+    reloadOnChange: false,
+    hooks: [],
+    poolThreshold: POOL_THRESHOLD,
     log: { format: settings.logFormat.value, verbosity: settings.verbosity.value },
   };
   return { ok: true, config, settings, warnings };
@@ -164,7 +176,10 @@ function resolveStore(
       if (one.source === "default") continue;
       problems.push(`${one.label}: needs --etcd.discovery.endpoints or --etcd.discovery.srv`);
     }
-    return { kind: "embedded", path: storePath.value ?? defaultStorePath(trial, machine) };
+    return {
+      kind: "embedded",
+      path: storePath.value ?? `${stateDirectory(trial, machine)}/leases.db`,
+    };
   }
   if (storePath.source !== "default") {
     problems.push(
@@ -190,11 +205,11 @@ function resolveStore(
   };
 }
 
-function defaultStorePath(trial: boolean, machine: Machine): string {
-  if (trial) return `${machine.trialDirectory}/leases.db`;
+/** Where what must survive a restart is kept. */
+function stateDirectory(trial: boolean, machine: Machine): string {
+  if (trial) return machine.trialDirectory;
   // systemd separates several directories with colons; the first is the unit's main one.
-  const directory = machine.stateDirectory?.split(":")[0] || "/var/lib/etcdhcp";
-  return `${directory}/leases.db`;
+  return machine.stateDirectory?.split(":")[0] || "/var/lib/etcdhcp";
 }
 
 function resolveLeaseTimes(settings: Settings, problems: string[]): LeaseTimes {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Subnet } from "../config/model.ts";
+import type { Reservation, Subnet } from "../config/model.ts";
 import type { Ipv4 } from "../wire/address.ts";
 import { AddressSet, AddressSpace } from "./address_set.ts";
 import { Agenda } from "./agenda.ts";
@@ -71,7 +71,7 @@ export class Book implements LeaseView {
     return shelf.space.indexOf(address) >= 0 && !shelf.subnet.exclusions.has(address);
   }
 
-  reservationOf(subnet: string, client: ClientKey): Ipv4 | undefined {
+  reservationOf(subnet: string, client: ClientKey): Reservation | undefined {
     return this.#shelf(subnet).subnet.reservations.get(client);
   }
 
@@ -350,7 +350,7 @@ function makeShelf(subnet: Subnet): Shelf {
   const space = new AddressSpace(subnet.pools);
   const free = new AddressSet(space);
   const reservedFor = new Map<Ipv4, string>();
-  for (const [client, address] of subnet.reservations) reservedFor.set(address, client);
+  for (const [client, { address }] of subnet.reservations) reservedFor.set(address, client);
   for (const { from, to } of subnet.pools) {
     for (let address = from; address <= to; address++) {
       if (!subnet.exclusions.has(address) && !reservedFor.has(address)) free.add(address);

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Reservation } from "../config/model.ts";
 import { OperatorError } from "../config/operator_error.ts";
 import type { Ipv4, Mac } from "../wire/address.ts";
 import type { AddressSet, AddressSpace } from "./address_set.ts";
@@ -100,8 +101,8 @@ export interface LeaseView {
   ofAddress(address: Ipv4): Lease | undefined;
   /** Whether the client may be given the address: in a pool, or reserved for it; not for another. */
   isLeasable(subnet: string, address: Ipv4, client: ClientKey): boolean;
-  /** The address reserved for the client, whether or not it is free. */
-  reservationOf(subnet: string, client: ClientKey): Ipv4 | undefined;
+  /** What is reserved for the client, whether or not the address is free. */
+  reservationOf(subnet: string, client: ClientKey): Reservation | undefined;
   /** Whether the address is reserved for somebody. */
   isReserved(subnet: string, address: Ipv4): boolean;
   /** Whether the client may be given the address and nobody else holds it at this instant. */

@@ -31,7 +31,7 @@ function choose(scene: Scene): Ipv4 | undefined {
   const { client, subnet, leases, offers } = scene;
   const key = subnetKey(subnet);
   const wishes = [
-    leases.reservationOf(key, client.key),
+    leases.reservationOf(key, client.key)?.address,
     leases.ofClient(key, client.key)?.address,
     offers.ofClient(client.key)?.address,
     scene.message.options.get(requestedAddress),

@@ -5,7 +5,6 @@
  * @module
  */
 
-import type { Subnet } from "../config/model.ts";
 import type { Committed, Lease } from "../lease/lease.ts";
 import type { Offer } from "../lease/offers.ts";
 import { type Ipv4, UNSPECIFIED } from "../wire/address.ts";
@@ -27,7 +26,7 @@ import {
 } from "../wire/registry.ts";
 import { destinationOf, nakDestinationOf } from "./destination.ts";
 import type { Reply } from "./outcome.ts";
-import type { Scene } from "./scene.ts";
+import { type Scene, subnetKey } from "./scene.ts";
 
 /** Sent to a client that says nothing of what it wants; without them it could do nothing. */
 const UNASKED = Uint8Array.of(subnetMask.code, router.code, domainNameServer.code);
@@ -108,11 +107,7 @@ function start(scene: Scene, type: MessageType, yiaddr: Ipv4, ciaddr: Ipv4): Mes
 }
 
 function finish(scene: Scene, message: Message): Reply {
-  addParameters(
-    message.options,
-    scene.subnet,
-    scene.message.options.raw(parameterRequestList.code),
-  );
+  addParameters(scene, message.options);
   echoIdentity(scene, message.options);
   return {
     kind: "reply",
@@ -133,14 +128,15 @@ function addLeaseTimes(options: Options, seconds: number): void {
  * What the client asks for in the order in which it asks (RFC 2132 section 9.8), but the mask
  * before the router (RFC 2132 section 3.3).
  */
-function addParameters(options: Options, subnet: Subnet, asked: Uint8Array = UNASKED): void {
-  if (asked.includes(subnetMask.code)) addParameter(options, subnet, subnetMask.code);
-  for (const code of asked) if (code !== subnetMask.code) addParameter(options, subnet, code);
-}
-
-function addParameter(options: Options, subnet: Subnet, code: number): void {
-  const value = subnet.options.get(code);
-  if (value !== undefined) options.setRaw(code, value);
+function addParameters({ message, client, subnet, leases }: Scene, options: Options): void {
+  const asked = message.options.raw(parameterRequestList.code) ?? UNASKED;
+  const own = leases.reservationOf(subnetKey(subnet), client.key)?.options;
+  const add = (code: number) => {
+    const value = own?.get(code) ?? subnet.options.get(code);
+    if (value !== undefined) options.setRaw(code, value);
+  };
+  if (asked.includes(subnetMask.code)) add(subnetMask.code);
+  for (const code of asked) if (code !== subnetMask.code) add(code);
 }
 
 /** Client identifier (RFC 6842 section 3) and relay agent information (RFC 3046 section 2.2). */

@@ -65,7 +65,7 @@ Deno.test("resolveConfig with nothing configured is a trial on loopback", () => 
   assert.equal(trial.port, 6767);
   assert.equal(trial.clientPort, 6868);
   assert.equal(book(""), "/run/user/1000/etcdhcp-trial/leases.db");
-  assert.deepEqual(trial.admin, { hostname: "127.0.0.1", port: 9842 });
+  assert.deepEqual(trial.admin.listen, { hostname: "127.0.0.1", port: 9842 });
   assert.deepEqual(trial.log, { format: "text", verbosity: 0 });
   assert.equal(trial.requestTimeout, 2000);
 });
@@ -133,7 +133,7 @@ Deno.test("resolveConfig sends what was given in place of defaults", () => {
   ]);
   assert.deepEqual(lan.subnets[0]!.lease, { default: 172800, min: 3600, max: 172800 });
   assert.deepEqual(lan.log, { format: "json", verbosity: 2 });
-  assert.deepEqual(lan.admin, { hostname: "::", port: 9842 });
+  assert.deepEqual(lan.admin.listen, { hostname: "::", port: 9842 });
   assert.equal(lan.confinedElsewhere, true);
   assert.equal(lan.requestTimeout, 500);
   const none = config(`${LAN} -dhcp.router none -dhcp.dns none`);

@@ -63,7 +63,10 @@ export function subnetOf(text: SubnetText = {}): Subnet {
     declineShare: text.declineShare ?? 0.25,
     reservations: new Map(
       Object.entries(text.reservations ?? {})
-        .map(([client, address]) => [clientKey(client), parseIpv4(address)]),
+        .map(([client, address]) => [
+          clientKey(client),
+          { address: parseIpv4(address), hostname: undefined, options: new Map() },
+        ]),
     ),
   };
 }

@@ -17,7 +17,7 @@
  * @module
  */
 
-import type { Subnet } from "../../config/model.ts";
+import type { Reservation, Subnet } from "../../config/model.ts";
 import type { ClientKey, Lease, LeaseState } from "../../lease/lease.ts";
 import { cidrContains, formatIpv4, type Ipv4, type Mac, parseIpv4 } from "../../wire/address.ts";
 
@@ -43,7 +43,7 @@ export type Fact =
   | AboutAddress<"declined"> & { readonly client: ClientKey | undefined }
   | AboutAddress<"record"> & { readonly record: Lease | undefined }
   | AboutClient<"nic"> & { readonly address: Ipv4 | undefined }
-  | AboutClient<"reservation"> & { readonly address: Ipv4 | undefined }
+  | AboutClient<"reservation"> & { readonly reservation: Reservation | undefined }
   | { readonly kind: "server"; readonly id: string; readonly text: string | undefined };
 
 /** A key of ours whose name or value makes no sense. What it is about is not leased. */
@@ -219,14 +219,20 @@ export class KeyReader {
         about: undefined,
       };
     }
-    if (value === undefined) return { kind, subnet, client, address: undefined };
+    if (value === undefined) {
+      return kind === "nic"
+        ? { kind, subnet, client, address: undefined }
+        : { kind, subnet, client, reservation: undefined };
+    }
     const text = kind === "reservation" && value.startsWith("{") ? ipField(value) : value;
     const address = addressOf(text);
     if (address === undefined) {
       const reason = "its value is not an IPv4 address";
       return { kind: "unreadable", key, reason, about: { kind, subnet, client } };
     }
-    return { kind, subnet, client, address };
+    if (kind === "nic") return { kind, subnet, client, address };
+    const reservation = { address, hostname: undefined, options: new Map() };
+    return { kind, subnet, client, reservation };
   }
 }
 

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Subnet } from "../../config/model.ts";
+import type { Reservation, Subnet } from "../../config/model.ts";
 import { AddressSet, AddressSpace } from "../../lease/address_set.ts";
 import { Agenda } from "../../lease/agenda.ts";
 import { type ClientKey, isHeld, type Lease } from "../../lease/lease.ts";
@@ -82,7 +82,7 @@ export interface Shelf {
   readonly freeKeys: AddressSet;
   readonly poolSize: number;
   readonly clients: Map<ClientKey, Client>;
-  readonly reservations: Map<ClientKey, Ipv4>;
+  readonly reservations: Map<ClientKey, Reservation>;
   readonly reservedFor: Map<Ipv4, ClientKey>;
   readonly declined: Set<Slot>;
   bound: number;
@@ -228,7 +228,7 @@ export class Mirror implements LeaseView {
       this.pinOf(subnet, client) === address;
   }
 
-  reservationOf(subnet: string, client: ClientKey): Ipv4 | undefined {
+  reservationOf(subnet: string, client: ClientKey): Reservation | undefined {
     return this.#shelf(subnet).reservations.get(client);
   }
 
@@ -450,7 +450,7 @@ export class Mirror implements LeaseView {
     }
     if (fact.kind === "reservation") {
       this.#readable(shelf.keys.reservation(fact.client));
-      return this.#enterReservation(shelf, fact.client, fact.address);
+      return this.#enterReservation(shelf, fact.client, fact.reservation);
     }
     const { address } = fact;
     if (fact.kind === "free") {
@@ -536,20 +536,19 @@ export class Mirror implements LeaseView {
     return undefined;
   }
 
-  #enterReservation(shelf: Shelf, client: ClientKey, address: Ipv4 | undefined) {
-    const before = shelf.reservations.get(client);
-    const configured = shelf.subnet.reservations.get(client);
-    const after = configured ?? address;
+  #enterReservation(shelf: Shelf, client: ClientKey, reservation: Reservation | undefined) {
+    const before = shelf.reservations.get(client)?.address;
+    const after = shelf.subnet.reservations.get(client) ?? reservation;
     if (before !== undefined) shelf.reservedFor.delete(before);
     if (after === undefined) shelf.reservations.delete(client);
     else {
       shelf.reservations.set(client, after);
-      shelf.reservedFor.set(after, client);
+      shelf.reservedFor.set(after.address, client);
     }
-    if (before !== undefined && before !== after && !this.#isLoading) {
+    if (before !== undefined && before !== after?.address && !this.#isLoading) {
       this.#index(shelf, before, 0);
     }
-    return after === undefined ? undefined : { shelf, address: after };
+    return after === undefined ? undefined : { shelf, address: after.address };
   }
 
   #setHolder(shelf: Shelf, slot: Slot, key: ClientKey | undefined): void {
@@ -680,9 +679,9 @@ function makeShelf(
 ): Shelf {
   const name = subnet.name ?? "";
   const space = spaces.get(name)!;
-  const reservations = new Map(subnet.reservations) as Map<ClientKey, Ipv4>;
+  const reservations = new Map(subnet.reservations) as Map<ClientKey, Reservation>;
   const reservedFor = new Map<Ipv4, ClientKey>();
-  for (const [client, address] of reservations) reservedFor.set(address, client);
+  for (const [client, { address }] of reservations) reservedFor.set(address, client);
   const poolSpan = subnet.pools.reduce((sum, pool) => sum + rangeSize(pool), 0);
   let poolSize = poolSpan;
   for (const address of new Set([...subnet.exclusions, ...reservedFor.keys()])) {

@@ -449,7 +449,7 @@ Deno.test("EtcdStore: an address that is reserved is its owner's alone", async (
   assert.deepEqual(site.keys(), freeBut(11));
   site.etcd.put(`${PREFIX}reservations::${macOf("aa:07")}`, '{"ip":"10.0.0.12","note":"tv"}');
   await site.clock.turn();
-  assert.equal(store.view.reservationOf("", clientKey("aa:07")), parseIpv4("10.0.0.12"));
+  assert.equal(store.view.reservationOf("", clientKey("aa:07"))?.address, parseIpv4("10.0.0.12"));
   assert.equal(store.view.counts("").free, 2);
   for (const [owner, ip] of [["aa:05", 11], ["aa:06", 99], ["aa:07", 12]] as const) {
     const claim = bind("aa:01", `10.0.0.${ip}`, EPOCH + HOUR);
