@@ -2,8 +2,9 @@
  * The connection to etcd, on `etcd3`: one cluster, any number of endpoints, one of which is used
  * until it fails. The only code that knows the client library.
  *
- * Of etcd3 its raw clients are used, one `Etcd3` with one channel for each member. Four of its
- * habits do not suit a lease store, and are not taken up:
+ * Of etcd3 its raw clients are used, one `Etcd3` with one channel for each member; the messages
+ * that every lease goes through are encoded in `messages.ts`. Four of its habits do not suit a
+ * lease store, and are not taken up:
  *
  * - It repeats failed calls. A write whose answer got lost would be done twice, so its policies are
  *   replaced by ones that do nothing; what may be repeated, and where, is decided here.
@@ -33,16 +34,11 @@ import {
 import { noop } from "cockatiel";
 import {
   Etcd3,
-  type ICompare,
   type IKeyValue,
   type ILeaseKeepAliveRequest,
   type ILeaseKeepAliveResponse,
-  type IRequestOp,
-  type IResponseOp,
   type ITxnRequest,
-  type ITxnResponse,
   type IWatchRequest,
-  type IWatchResponse,
 } from "etcd3";
 import {
   type CertificatePaths,
@@ -52,21 +48,23 @@ import {
 } from "./credentials.ts";
 import { type Endpoint, parseEndpoint, resolveSrv, urlOf } from "./endpoints.ts";
 import {
-  type Change,
-  type Compare,
   type Etcd,
   EtcdError,
   Failure,
   type KeyValue,
   type LeaseId,
   type Page,
-  type Step,
-  type StepResult,
   type Transaction,
   type TransactionResult,
   type Watch,
   type WatchEvents,
 } from "./etcd.ts";
+import {
+  decodeTransactionResult,
+  decodeWatchNews,
+  encodeTransaction,
+  type WatchNews,
+} from "./messages.ts";
 import { errorOf, judge, type Manner, type Trouble, type Verdict } from "./failure.ts";
 
 /** Where etcd is and who asks. The paths are those of PEM files. */
@@ -140,7 +138,7 @@ const WITHOUT_METADATA = new Set([
   "/etcdserverpb.Maintenance/Status",
 ]);
 
-type WatchStream = ClientDuplexStream<IWatchRequest, IWatchResponse>;
+type WatchStream = ClientDuplexStream<IWatchRequest, WatchNews>;
 type KeepAliveStream = ClientDuplexStream<ILeaseKeepAliveRequest, ILeaseKeepAliveResponse>;
 
 /** What gRPC said of a call, in a class that etcd3 takes for one of its own and passes on as is. */
@@ -254,8 +252,18 @@ class Member {
 
 type Invocation = CallProperties<unknown, unknown>;
 
-/** Sets what goes with a call, and how its failure is told. */
+/** Messages that are encoded and decoded here, by the paths of their calls. */
+const LEAN: ReadonlyMap<string, Partial<Invocation["methodDefinition"]>> = new Map([
+  ["/etcdserverpb.KV/Txn", {
+    requestSerialize: encodeTransaction as (request: unknown) => Buffer,
+    responseDeserialize: decodeTransactionResult,
+  }],
+  ["/etcdserverpb.Watch/Watch", { responseDeserialize: decodeWatchNews }],
+]);
+
+/** Sets how a call's messages are encoded, what goes with it, and how its failure is told. */
 function withSession(call: Invocation, session: Session): Invocation {
+  call.methodDefinition = { ...call.methodDefinition, ...LEAN.get(call.methodDefinition.path) };
   if (!WITHOUT_METADATA.has(call.methodDefinition.path)) call.metadata = session.metadata;
   const { callback } = call;
   if (callback !== undefined) {
@@ -335,10 +343,9 @@ class Connection implements Etcd {
   }
 
   async transact(transaction: Transaction, timeout: number): Promise<TransactionResult> {
-    const request = requestOf(transaction);
-    const send = ({ etcd }: Member, options: CallOptions) => etcd.kv.txn(request, options);
-    const response = await this.#call({ write: true, send }, timeout);
-    return resultOf(response, Number(response.header.revision));
+    const send = ({ etcd }: Member, options: CallOptions) =>
+      etcd.kv.txn(transaction as unknown as ITxnRequest, options);
+    return await this.#call({ write: true, send }, timeout) as unknown as TransactionResult;
   }
 
   async read(
@@ -714,8 +721,8 @@ class EtcdWatch implements Watch {
     this.#stream = stream;
     this.#member = member;
     member.watches.add(this);
-    stream.on("data", (response: IWatchResponse) => {
-      if (this.#stream === stream) this.#receive(response);
+    stream.on("data", (news: WatchNews) => {
+      if (this.#stream === stream) this.#receive(news);
     });
     stream.on("error", (error: ServiceError) => {
       if (this.#stream === stream) this.#broken(error);
@@ -752,11 +759,8 @@ class EtcdWatch implements Watch {
     this.#host.forget();
   }
 
-  #receive(response: IWatchResponse): void {
-    const { created, canceled, cancel_reason: reason, compact_revision: compacted } = response;
-    const revision = Number(response.header.revision);
-    const changes = changesOf(response);
-    if (compacted !== "0") {
+  #receive({ revision, created, canceled, reason, compacted, changes }: WatchNews): void {
+    if (compacted !== 0) {
       return this.#finish(`revisions before ${compacted} have been compacted`);
     }
     if (canceled) {
@@ -895,73 +899,6 @@ function deadlineOf(until: number): number {
   return Date.now() + Math.max(1, until - performance.now());
 }
 
-/** As etcd3 wants it. */
-function requestOf({ compare, success, failure }: Transaction): ITxnRequest {
-  return {
-    compare: compare.flatMap(comparisonsOf),
-    success: success.map(operationOf),
-    failure: failure.map(operationOf),
-  };
-}
-
-/** A key that is not there has revisions 0 and no lease, and is equal to no value. */
-function comparisonsOf(compare: Compare): ICompare[] {
-  const key = Buffer.from(compare.key);
-  switch (compare.kind) {
-    case "absent":
-      return [{ key, target: "Create", result: "Equal", create_revision: 0 }];
-    case "present":
-      return [present(key)];
-    case "value":
-      return [{ key, target: "Value", result: "Equal", value: Buffer.from(compare.value) }];
-    case "modified":
-      return [{ key, target: "Mod", result: "Equal", mod_revision: compare.revision }];
-    case "lease": {
-      const lease: ICompare = { key, target: "Lease", result: "Equal", lease: compare.lease ?? 0 };
-      return compare.lease === undefined ? [present(key), lease] : [lease];
-    }
-  }
-}
-
-function present(key: Buffer): ICompare {
-  return { key, target: "Create", result: "NotEqual", create_revision: 0 };
-}
-
-function operationOf(step: Step): IRequestOp {
-  switch (step.kind) {
-    case "put": {
-      const request_put = { key: Buffer.from(step.key), value: Buffer.from(step.value) };
-      if (step.lease === undefined) return { request_put };
-      return { request_put: { ...request_put, lease: step.lease } };
-    }
-    case "delete":
-      return { request_delete_range: { key: Buffer.from(step.key) } };
-    case "get":
-      return { request_range: { key: Buffer.from(step.key) } };
-    case "txn":
-      return { request_txn: requestOf(step.txn) };
-  }
-}
-
-/** Nested ones have no revision of their own. */
-function resultOf({ succeeded, responses }: ITxnResponse, revision: number): TransactionResult {
-  return { succeeded, revision, results: responses.map((one) => stepResultOf(one, revision)) };
-}
-
-/** Exactly one field of a response is there, whatever its type says. */
-function stepResultOf(response: Partial<IResponseOp>, revision: number): StepResult {
-  const { response_txn, response_range, response_delete_range } = response;
-  if (response_txn) return { kind: "txn", result: resultOf(response_txn, revision) };
-  if (response_range) {
-    const [found] = response_range.kvs;
-    return { kind: "get", found: found && keyValueOf(found) };
-  }
-  if (response_delete_range) {
-    return { kind: "delete", deleted: Number(response_delete_range.deleted) };
-  }
-  return { kind: "put" };
-}
-
 function keyValueOf(kv: IKeyValue): KeyValue {
   return {
     key: kv.key.toString(),
@@ -970,12 +907,4 @@ function keyValueOf(kv: IKeyValue): KeyValue {
     modRevision: Number(kv.mod_revision),
     lease: kv.lease === "0" ? undefined : kv.lease as LeaseId,
   };
-}
-
-function changesOf({ events }: IWatchResponse): Change[] {
-  return events.map(({ type, kv }) => ({
-    key: kv.key.toString(),
-    now: type === "Delete" ? undefined : keyValueOf(kv),
-    revision: Number(kv.mod_revision),
-  }));
 }
