@@ -19,6 +19,8 @@ export interface Contender {
   /** Writes its configuration into an empty directory and returns its command line. */
   prepare(directory: string, pool: Pool): Promise<readonly string[]>;
   readonly env?: (directory: string) => Record<string, string>;
+  /** Command lines of what it needs, started before it; what they use counts as its own. */
+  readonly backing?: (directory: string) => readonly (readonly string[])[];
   /** Whether it answers by now; `log` is all it has printed. */
   ready(host: Host, log: string): boolean | Promise<boolean>;
 }
@@ -26,11 +28,43 @@ export interface Contender {
 const ROOT = new URL("../../", import.meta.url).pathname;
 const ADMIN_PORT = 9842;
 
-/** Ours, with the embedded book: one fsync per group of leases. */
-export function etcdhcp(extra: readonly string[], profileDirectory?: string): Contender {
+/** Where our server can keep its leases, and how many etcd servers that takes. All fsync. */
+export const STORES: Readonly<Record<string, number>> = { embedded: 0, etcd: 1, etcd3: 3 };
+
+/** Each member has an address of its own on the server's loopback. */
+const memberAddress = (member: number) => `127.0.0.${member + 1}`;
+
+/** The command lines of a cluster. */
+function etcdCluster(members: number, directory: string): (readonly string[])[] {
+  const all = Array.from({ length: members }, (_, member) => member);
+  const peer = (member: number) => `http://${memberAddress(member)}:2380`;
+  return all.map((member) => {
+    const client = `http://${memberAddress(member)}:2379`;
+    return [
+      ...["etcd", `--name=m${member}`, `--data-dir=${directory}/etcd${member}`],
+      ...[`--listen-client-urls=${client}`, `--advertise-client-urls=${client}`],
+      ...[`--listen-peer-urls=${peer(member)}`, `--initial-advertise-peer-urls=${peer(member)}`],
+      `--initial-cluster=${all.map((one) => `m${one}=${peer(one)}`).join()}`,
+      ...["--logger=zap", "--log-level=error", "--quota-backend-bytes=8000000000"],
+    ];
+  });
+}
+
+/** Ours: a group of leases is flushed to the disk, by itself or by etcd, before it is told. */
+export function etcdhcp(
+  store: string,
+  extra: readonly string[],
+  profileDirectory?: string,
+): Contender {
+  const members = STORES[store]!;
+  const endpoints = Array.from(
+    { length: members },
+    (_, member) => `http://${memberAddress(member)}:2379`,
+  );
   return {
-    name: "etcdhcp",
-    tools: ["bash"],
+    name: members === 0 ? "etcdhcp" : `on ${store}`,
+    tools: members === 0 ? ["bash"] : ["bash", "etcd"],
+    ...(members > 0 && { backing: (directory: string) => etcdCluster(members, directory) }),
     prepare: (directory, pool) => {
       const flags = {
         "dhcp.server-if": SITE.interface,
@@ -41,7 +75,9 @@ export function etcdhcp(extra: readonly string[], profileDirectory?: string): Co
         "dhcp.issue-from": pool.from,
         "dhcp.issue-to": pool.to,
         "dhcp.lease": `${SITE.leaseSeconds}s`,
-        "store.path": `${directory}/leases.db`,
+        ...(members === 0
+          ? { "store.path": `${directory}/leases.db` }
+          : { "etcd.discovery.endpoints": endpoints.join() }),
         "admin-addr": `127.0.0.1:${ADMIN_PORT}`,
         "log.format": "json",
       };
@@ -149,38 +185,57 @@ subnet ${SITE.network} netmask ${SITE.mask} {
 /** The others, by the name that --peer takes. */
 export const PEERS: Readonly<Record<string, Contender>> = { kea, dnsmasq, isc };
 
+/** A contender at work, and whatever it needs: all of it ends with the scope. */
+export class Entry implements AsyncDisposable {
+  readonly #site: Site;
+  /** In the order in which they were started. */
+  readonly #processes: Process[] = [];
+
+  constructor(site: Site) {
+    this.#site = site;
+  }
+
+  get pids(): readonly number[] {
+    return this.#processes.map(({ pid }) => pid);
+  }
+
+  /** Starts a program; what it prints goes to a file, for a pipe would keep this process busy. */
+  start(title: string, argv: readonly string[], log: string, env?: Record<string, string>) {
+    const logged = ["sh", "-c", 'log=$1; shift; exec "$@" >"$log" 2>&1', "sh", log, ...argv];
+    const options = { title, grace: 15, cwd: ROOT, ...(env && { env }) };
+    const process = this.#site.server.start(logged, options);
+    this.#processes.push(process);
+    return process;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const process of this.#processes.toReversed()) await process.stop();
+  }
+}
+
 /** Starts a contender with an empty book and waits until it says that it answers. */
 export async function startContender(
   contender: Contender,
-  { server: host, logs }: Site,
+  site: Site,
   directory: string,
   pool: Pool,
-): Promise<Process> {
-  const argv = await contender.prepare(directory, pool);
-  // Its log goes to a file: a pipe would make this process work for every line, on the same cores.
-  const log = `${logs}/log`;
-  const process = host.start([
-    "sh",
-    "-c",
-    'log=$1; shift; exec "$@" >"$log" 2>&1',
-    "sh",
-    log,
-    ...argv,
-  ], {
-    title: contender.name,
-    grace: 15,
-    cwd: ROOT,
-    ...(contender.env && { env: contender.env(directory) }),
-  });
+): Promise<Entry> {
+  const entry = new Entry(site);
+  const log = `${site.logs}/log`;
   try {
+    for (const [n, argv] of (contender.backing?.(directory) ?? []).entries()) {
+      entry.start(argv[0]!, argv, `${site.logs}/backing${n}`);
+    }
+    const argv = await contender.prepare(directory, pool);
+    const process = entry.start(contender.name, argv, log, contender.env?.(directory));
     await until(`${contender.name} to be ready`, 60, async () => {
       if (process.status) return true;
-      return await contender.ready(host, await Deno.readTextFile(log));
+      return await contender.ready(site.server, await Deno.readTextFile(log));
     });
     if (process.status) throw new Error(`${contender.name} ended before it was ready`);
-    return process;
+    return entry;
   } catch (error) {
-    await process.stop();
+    await entry[Symbol.asyncDispose]();
     const text = await Deno.readTextFile(log).catch(() => "");
     throw new Error(`${error}\n${text.split("\n").slice(-20).join("\n")}`, { cause: error });
   }

@@ -20,7 +20,7 @@
 import { parseArgs } from "node:util";
 import { Lab } from "../e2e/lab.ts";
 import { requireTools } from "../e2e/tools.ts";
-import { type Contender, etcdhcp, PEERS } from "./contenders.ts";
+import { type Contender, etcdhcp, PEERS, STORES } from "./contenders.ts";
 import { type Length, measure, type Measurement, type Score } from "./measure.ts";
 import { hottest } from "./profile.ts";
 import { search } from "./search.ts";
@@ -35,7 +35,8 @@ const LADDER = [1000, 2000, 4000, 6000, 8000, 10000, 12000, 14000, 17000, 20000,
 const USAGE = `bench:dora [options]
   --peer NAME       also measure kea, dnsmasq or isc; repeatable
   --only-peers      leave our own server out
-  --store embedded  where our server keeps its leases
+  --store NAME      where our server keeps its leases: embedded (the default), etcd (one etcd
+                    server on the same machine) or etcd3 (three); repeatable
   --seconds N       length of every measurement (default 5)
   --warm-up N       seconds of the same load before it, from other clients (default 2)
   --addresses N     size of the pool, the same for every server (default 1,000,000 or so)
@@ -81,7 +82,7 @@ function options() {
     options: {
       "peer": { type: "string", multiple: true, default: [] },
       "only-peers": { type: "boolean", default: false },
-      "store": { type: "string", default: "embedded" },
+      "store": { type: "string", multiple: true, default: ["embedded"] },
       "seconds": { type: "string", default: "5" },
       "warm-up": { type: "string", default: "2" },
       "addresses": { type: "string", default: "1000000" },
@@ -103,10 +104,10 @@ function options() {
     if (peer) return peer;
     throw new Error(`Cannot use --peer ${name}: wanted ${Object.keys(PEERS).join(", ")}`);
   });
-  if (values.store !== "embedded") {
-    throw new Error(`Cannot use --store ${values.store}: wanted embedded`);
-  }
-  const ours = values["only-peers"] ? [] : [etcdhcp(values.flag, values.profile)];
+  const ours = values["only-peers"] ? [] : values.store.map((store) => {
+    if (Object.hasOwn(STORES, store)) return etcdhcp(store, values.flag, values.profile);
+    throw new Error(`Cannot use --store ${store}: wanted ${Object.keys(STORES).join(", ")}`);
+  });
   return {
     contenders: [...ours, ...peers],
     length: {

@@ -10,7 +10,7 @@ import { type Contender, startContender } from "./contenders.ts";
 import { type Disturbance, disturbanceOf } from "./disturbance.ts";
 import { CLIENTS, perfdhcp } from "./perfdhcp.ts";
 import type { Pool, Site } from "./site.ts";
-import { usageOf } from "./usage.ts";
+import { usageOfAll } from "./usage.ts";
 
 /** What a server did at a rate. */
 export interface Measurement {
@@ -84,9 +84,9 @@ export async function measure(
   try {
     await using server = await startContender(contender, site, directory, pool);
     await warmUp(site, contender.name, rate, length.warmUp);
-    const before = await usageOf(server.pid);
+    const before = await usageOfAll(server.pids);
     const { offer, ack, overrun } = await perfdhcp(site, rate, seconds, CLIENTS.measured);
-    const after = await usageOf(server.pid);
+    const after = await usageOfAll(server.pids);
     return {
       asked: rate,
       seconds,

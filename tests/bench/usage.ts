@@ -24,6 +24,16 @@ export function overrunIn(snmp: string): number {
   return Number(values?.[names?.indexOf("RcvbufErrors") ?? -1] ?? 0);
 }
 
+/** Reads the use of processes that work together; sockets are counted in the last one's namespace. */
+export async function usageOfAll(pids: readonly number[]): Promise<Usage> {
+  const uses = await Promise.all(pids.map(usageOf));
+  return uses.reduce((sum, { cpuSeconds, peakRss, overrun }) => ({
+    cpuSeconds: sum.cpuSeconds + cpuSeconds,
+    peakRss: sum.peakRss + peakRss,
+    overrun,
+  }));
+}
+
 /** Reads the use of a process. */
 export async function usageOf(pid: number): Promise<Usage> {
   const stat = await Deno.readTextFile(`/proc/${pid}/stat`);

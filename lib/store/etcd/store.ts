@@ -2,9 +2,10 @@
  * The shared store: the lease book is in etcd, any number of servers write it, and this one keeps a
  * mirror of it in memory.
  *
- * One transaction is under way at a time; operations that arrive meanwhile travel together in the
- * next, each as a transaction of its own inside it. The mirror enters what has been written at
- * once, and follows what others write.
+ * Operations that arrive while a transaction is under way travel together in the next, each as a
+ * transaction of its own inside it; only a full one sets off before those ahead of it are done. Two
+ * that touch one address or one client are never under way together. The mirror enters what has
+ * been written at once, and follows what others write.
  *
  * @module
  */
@@ -90,6 +91,12 @@ interface Claim {
 /** The most claims in one transaction: more of them take etcd longer than they save. */
 const MOST_CLAIMS = 100;
 
+/**
+ * The most transactions under way: etcd works on one while the next travels and the answer to the
+ * last waits for the loop, which has packets to look after.
+ */
+const MOST_FLIGHTS = 3;
+
 /** How often a claim is tried with what the last try has read. */
 const MOST_ATTEMPTS = 8;
 
@@ -140,7 +147,9 @@ export class EtcdStore implements LeaseStore {
   #watch: Watch | undefined;
   #queue: Pending[] = [];
   #chores: Task[] = [];
-  #committing: Promise<void> | undefined;
+  /** Transactions under way, and the addresses and clients that they touch. */
+  readonly #flights = new Set<Promise<void>>();
+  readonly #aloft = new Set<Ipv4 | string>();
   /** Clients with something in the queue or on its way, and how much. */
   readonly #busy = new Map<ClientKey, number>();
   #trouble: string | undefined = "etcd has not been reached yet";
@@ -239,7 +248,7 @@ export class EtcdStore implements LeaseStore {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#stopChores?.();
-    await this.#committing;
+    while (this.#flights.size > 0) await Promise.race(this.#flights);
     this.#wake();
     await this.#living;
     if (this.#trouble === undefined) {
@@ -279,18 +288,28 @@ export class EtcdStore implements LeaseStore {
     this.#queue.push({ task, now, settle: settleIt, attempts: 0 });
   }
 
+  /** Sends off what may set off now. */
   #start(): void {
-    if (this.#queue.length > 0 || this.#chores.length > 0) this.#committing ??= this.#commitAll();
+    while (this.#maySetOff()) {
+      const claims = this.#form();
+      if (claims.length === 0) return;
+      const scope = claims.flatMap(({ plan }) => plan.scope);
+      for (const part of scope) this.#aloft.add(part);
+      const flight = this.#commit(claims).then(() => {
+        this.#flights.delete(flight);
+        for (const part of scope) this.#aloft.delete(part);
+        this.#start();
+      });
+      this.#flights.add(flight);
+    }
   }
 
-  async #commitAll(): Promise<void> {
-    while (this.#queue.length > 0 || this.#chores.length > 0) await this.#commitSome();
-    this.#committing = undefined;
+  #maySetOff(): boolean {
+    if (this.#flights.size === 0) return this.#queue.length > 0 || this.#chores.length > 0;
+    return this.#flights.size < MOST_FLIGHTS && this.#queue.length >= MOST_CLAIMS;
   }
 
-  async #commitSome(): Promise<void> {
-    const claims = this.#form();
-    if (claims.length === 0) return;
+  async #commit(claims: readonly Claim[]): Promise<void> {
     const started = this.#clock.elapsed();
     const leases: (LeaseId | undefined)[] = [];
     let result: TransactionResult;
@@ -321,7 +340,7 @@ export class EtcdStore implements LeaseStore {
   #form(): Claim[] {
     const most = this.#options.maxTransactionOperations ?? 128;
     const claims: Claim[] = [];
-    const touched = new Set<Ipv4 | string>();
+    const touched = new Set(this.#aloft);
     const later: Pending[] = [];
     let weight = 0;
     /** False once there is no more room. */
@@ -390,8 +409,9 @@ export class EtcdStore implements LeaseStore {
       if (result?.kind === "txn") {
         learnFrom(plan, result.result.results, revision, this.#mirror, now);
       }
-      if (++pending.attempts < MOST_ATTEMPTS) again.push(pending);
-      else pending.settle(this.#without(pending.task, pending.now, CONTENDED));
+      const reason = this.#trouble ?? (++pending.attempts < MOST_ATTEMPTS ? undefined : CONTENDED);
+      if (reason === undefined) again.push(pending);
+      else pending.settle(this.#without(pending.task, pending.now, reason));
     }
     // A transaction that writes nothing has the revision of what was written last, by anybody.
     if (told.length > 0) this.#mirror.wrote(told, revision, now);
@@ -404,7 +424,10 @@ export class EtcdStore implements LeaseStore {
     const pendings = claims.map(({ pending }) => pending);
     if (error instanceof EtcdError && error.failure === Failure.NO_LEASE) {
       this.#windows.forget();
-      if (pendings.every((pending) => ++pending.attempts < MOST_ATTEMPTS)) {
+      if (
+        this.#trouble === undefined &&
+        pendings.every((pending) => ++pending.attempts < MOST_ATTEMPTS)
+      ) {
         this.#queue = pendings.concat(this.#queue);
         return;
       }
