@@ -91,8 +91,17 @@ export function weightOf({ compare, writes }: TransactionPlan): number {
   return Math.max(compare.length, writes.length);
 }
 
-/** The plan as a step of a batch. If the guess fails, the keys compared are read, in their order. */
-export function stepFor({ compare, writes }: TransactionPlan, lease: LeaseId | undefined): Step {
+/**
+ * The plan as a step of a batch.
+ *
+ * @param learns Whether the keys compared are read, in their order, if the guess fails. Most guesses
+ * are right, and what is sent for the others weighs as much.
+ */
+export function stepFor(
+  { compare, writes }: TransactionPlan,
+  lease: LeaseId | undefined,
+  learns: boolean,
+): Step {
   return {
     kind: "txn",
     txn: {
@@ -101,7 +110,7 @@ export function stepFor({ compare, writes }: TransactionPlan, lease: LeaseId | u
         if (value === undefined) return { kind: "delete", key };
         return ends ? { kind: "put", key, value, lease } : { kind: "put", key, value };
       }),
-      failure: compare.map(({ key }): Step => ({ kind: "get", key })),
+      failure: learns ? compare.map(({ key }): Step => ({ kind: "get", key })) : [],
     },
   };
 }
@@ -112,14 +121,15 @@ export function toldBy(
   revision: number,
   lease: LeaseId | undefined,
 ): Told[] {
-  return writes.map(({ fact, value, ends }) => ({
+  return writes.map(({ key, fact, value, ends }) => ({
+    key,
     fact,
     revision: value === undefined ? 0 : revision,
     lease: ends ? lease : undefined,
   }));
 }
 
-/** Teaches the mirror what a failed guess has read. */
+/** Teaches the mirror what a failed guess has read, if it has. */
 export function learnFrom(
   { compare }: TransactionPlan,
   results: readonly StepResult[],

@@ -300,6 +300,11 @@ class FieldReader {
     this.span();
   }
 
+  bytes(): Buffer {
+    const { start, end } = this.span();
+    return this.#octets.subarray(start, end);
+  }
+
   nested(): FieldReader {
     const { start, end } = this.span();
     return new FieldReader(this.#octets, start, end);
@@ -337,6 +342,11 @@ function leaseFrom(octets: Buffer, start: number, end: number): LeaseId | undefi
   return readLease as LeaseId;
 }
 
+/** Fields of `DeleteRangeResponse`, `ResponseHeader` and `KeyValue`. */
+const DELETED = 2;
+const REVISION = 3;
+const MOD_REVISION = 3;
+
 /** `TxnResponse`. */
 export function decodeTransactionResult(octets: Buffer): TransactionResult {
   return readTransactionResult(new FieldReader(octets), undefined);
@@ -351,7 +361,7 @@ function readTransactionResult(
   let own = revision ?? 0;
   const results: StepResult[] = [];
   while (reader.next()) {
-    if (reader.field === 1 && revision === undefined) own = revisionIn(reader.nested());
+    if (reader.field === 1 && revision === undefined) own = numberIn(reader.nested(), REVISION);
     else if (reader.field === 2) succeeded = reader.number() !== 0;
     else if (reader.field === 3) results.push(readStepResult(reader.nested(), own));
     else reader.skip();
@@ -366,8 +376,9 @@ function readStepResult(reader: FieldReader, revision: number): StepResult {
   let result: StepResult = PUT;
   while (reader.next()) {
     if (reader.field === 1) result = { kind: "get", found: firstKey(reader.nested()) };
-    else if (reader.field === 3) result = { kind: "delete", deleted: deletedIn(reader.nested()) };
-    else if (reader.field === 4) {
+    else if (reader.field === 3) {
+      result = { kind: "delete", deleted: numberIn(reader.nested(), DELETED) };
+    } else if (reader.field === 4) {
       result = { kind: "txn", result: readTransactionResult(reader.nested(), revision) };
     } else reader.skip();
   }
@@ -384,24 +395,13 @@ function firstKey(reader: FieldReader): KeyValue | undefined {
   return found;
 }
 
-/** `DeleteRangeResponse`. */
-function deletedIn(reader: FieldReader): number {
-  let deleted = 0;
+/** The number in a field of a message, 0 when it is not there. */
+function numberIn(reader: FieldReader, field: number): number {
   while (reader.next()) {
-    if (reader.field === 2) deleted = reader.number();
-    else reader.skip();
+    if (reader.field === field) return reader.number();
+    reader.skip();
   }
-  return deleted;
-}
-
-/** `ResponseHeader`. */
-function revisionIn(reader: FieldReader): number {
-  let revision = 0;
-  while (reader.next()) {
-    if (reader.field === 3) revision = reader.number();
-    else reader.skip();
-  }
-  return revision;
+  return 0;
 }
 
 /** `KeyValue`. */
@@ -440,7 +440,7 @@ export function decodeWatchNews(octets: Buffer): WatchNews {
   while (reader.next()) {
     switch (reader.field) {
       case 1:
-        revision = revisionIn(reader.nested());
+        revision = numberIn(reader.nested(), REVISION);
         break;
       case 3:
         created = reader.number() !== 0;
@@ -455,7 +455,7 @@ export function decodeWatchNews(octets: Buffer): WatchNews {
         reason = reader.text();
         break;
       case 11:
-        changes.push(readChange(reader.nested()));
+        changes.push(new EncodedChange(reader.nested()));
         break;
       default:
         reader.skip();
@@ -464,15 +464,36 @@ export function decodeWatchNews(octets: Buffer): WatchNews {
   return { revision, created, canceled, reason, compacted, changes };
 }
 
-/** `Event`. */
-function readChange(reader: FieldReader): Change {
-  let deleted = false;
-  let found: KeyValue | undefined;
-  while (reader.next()) {
-    if (reader.field === 1) deleted = reader.number() !== 0;
-    else if (reader.field === 2) found = readKeyValue(reader.nested());
-    else reader.skip();
+/** `Event`. Most are echoes of what was written here, of which nobody reads more than the revision. */
+class EncodedChange implements Change {
+  readonly revision: number;
+  readonly #deleted: boolean;
+  readonly #octets: Buffer;
+  #decoded: KeyValue | undefined;
+
+  constructor(reader: FieldReader) {
+    let deleted = false;
+    let octets: Buffer | undefined;
+    while (reader.next()) {
+      if (reader.field === 1) deleted = reader.number() !== 0;
+      else if (reader.field === 2) octets = reader.bytes();
+      else reader.skip();
+    }
+    if (octets === undefined) throw new MessageError("etcd sent a change of no key");
+    this.#deleted = deleted;
+    this.#octets = octets;
+    this.revision = numberIn(new FieldReader(octets), MOD_REVISION);
   }
-  if (found === undefined) throw new MessageError("etcd sent a change of no key");
-  return { key: found.key, now: deleted ? undefined : found, revision: found.modRevision };
+
+  get key(): string {
+    return this.#found().key;
+  }
+
+  get now(): KeyValue | undefined {
+    return this.#deleted ? undefined : this.#found();
+  }
+
+  #found(): KeyValue {
+    return this.#decoded ??= readKeyValue(new FieldReader(this.#octets));
+  }
 }

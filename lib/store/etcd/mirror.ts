@@ -27,6 +27,7 @@ import { type Fact, type KeyReader, SubnetKeys, type Unreadable } from "./keys.t
 
 /** A change of one key, understood. */
 export interface Told {
+  readonly key: string;
   readonly fact: Fact | Unreadable;
   /** The revision that wrote the key; 0 when it is gone. */
   readonly revision: number;
@@ -113,7 +114,7 @@ export class Mirror implements LeaseView {
   readonly #leaseIds = new Map<string, LeaseId>();
   /** Revisions that this server wrote and has entered already. */
   readonly #own = new Set<number>();
-  /** Keys that were read on their own, later than the watch has come: at which revision. */
+  /** Keys that are known from elsewhere, later than the watch has come: at which revision. */
   readonly #ahead = new Map<string, number>();
   #revision = 0;
   #isLoading = true;
@@ -158,10 +159,10 @@ export class Mirror implements LeaseView {
   /** Takes changes as etcd's watch brings them, up to a revision. */
   follow(changes: readonly Change[], revision: number, now: number): void {
     const touched = new Map<Ipv4, Shelf>();
-    for (const { key, now: found, revision: at } of changes) {
-      if (at <= this.#revision) continue;
-      const isOwn = this.#own.has(at);
-      if (isOwn && !key.includes("ips::free::")) continue;
+    for (const change of changes) {
+      const { revision: at } = change;
+      if (at <= this.#revision || this.#own.has(at)) continue;
+      const { key, now: found } = change;
       if ((this.#ahead.get(key) ?? 0) >= at) continue;
       const fact = this.#reader.read(key, found?.value);
       if (fact !== undefined) {
@@ -179,7 +180,10 @@ export class Mirror implements LeaseView {
     if (revision <= this.#revision) return;
     this.#own.add(revision);
     const touched = new Map<Ipv4, Shelf>();
-    for (const { fact, lease, revision: at } of facts) {
+    for (const { key, fact, lease, revision: at } of facts) {
+      // Alone of all keys it is written without being compared, so somebody may have written it
+      // just before, of which the watch is yet to tell.
+      if (fact.kind === "free") this.#ahead.set(key, revision);
       this.#touch(touched, this.#enter(fact, at, lease));
     }
     for (const [address, shelf] of touched) this.#index(shelf, address, now);

@@ -322,7 +322,9 @@ export class EtcdStore implements LeaseStore {
             : this.#windows.known(until) ?? await this.#windows.leaseFor(until),
         );
       }
-      const success = claims.map(({ plan }, index) => stepFor(plan, leases[index]));
+      const success = claims.map(({ pending, plan }, index) =>
+        stepFor(plan, leases[index], pending.attempts > 0)
+      );
       const { requestTimeout } = this.#options;
       result = await this.#etcd.transact({ compare: [], success, failure: [] }, requestTimeout);
     } catch (error) {
