@@ -156,7 +156,7 @@ function planBind(bind: Bind, mirror: Mirror, now: number, terms: Terms): Plan {
     modified(keys.record(address), slot.recordRevision),
     modified(keys.nic(client), nic.nicRevision),
   ];
-  const pin = mirror.pinOf(subnet, client);
+  const pin = mirror.pinOf(subnet, client, now);
   const hasFreeKey = mirror.hasFreeKey(subnet, address);
   const isPinnedElsewhere = pin !== undefined && pin !== address;
   if (standing === "taken" || isPinnedElsewhere) {
@@ -199,16 +199,18 @@ function planBind(bind: Bind, mirror: Mirror, now: number, terms: Terms): Plan {
   if (hasFreeKey || slot.leasedRevision === 0) writes.push(noFree(keys, subnet, address));
   // What somebody has put there for good stays for good: a key without TTL is not written again.
   const isPermanent = pin === address;
-  if (!isPermanent || slot.leasedRevision === 0 || slot.leasedLease !== undefined) {
+  if (slot.leasedRevision === 0 || slot.leasedLease !== undefined) {
     writes.push(leased(keys, subnet, address, client, !isPermanent));
   }
-  if (!isPermanent || nic.nicRevision === 0 || nic.nicLease !== undefined) {
+  // That goes for a pin that has to wait, too.
+  if (nic.nicRevision === 0 || nic.nicLease !== undefined) {
     writes.push(nicOf(keys, subnet, client, address, !isPermanent));
   }
   writes.push(recordOf(keys, record));
   const scope: (Ipv4 | string)[] = [address, client];
   let freed: Lease | undefined;
   for (const other of mirror.othersOf(subnet, client, address).slice(0, MOST_OTHERS)) {
+    if (!isPermanent && other.leasedRevision > 0 && other.leasedLease === undefined) continue;
     freed ??= mirror.ofAddress(other.address);
     compare.push(modified(keys.leased(other.address), other.leasedRevision));
     compare.push(modified(keys.record(other.address), other.recordRevision));
@@ -260,7 +262,7 @@ function holdingOf(task: Release | Decline, mirror: Mirror, now: number) {
   const lease = mirror.ofAddress(address);
   const holds = slot.unreadable === 0 &&
     mirror.standingOf(subnet, address, client, now) === "own" && lease?.client === client &&
-    lease.state === "bound" && lease.held > now && mirror.pinOf(subnet, client) !== address;
+    lease.state === "bound" && lease.held > now && mirror.pinOf(subnet, client, now) !== address;
   return { keys, slot, nic, compare, lease: holds ? lease : undefined };
 }
 

@@ -457,7 +457,7 @@ export class EtcdStore implements LeaseStore {
     if (leasedRevision > 0 && leasedTo?.key !== client) return undefined;
     // Another program has freed it, and may give it to somebody.
     if (leasedRevision === 0 && this.#mirror.hasFreeKey(subnet, address)) return undefined;
-    const pin = this.#mirror.pinOf(subnet, client);
+    const pin = this.#mirror.pinOf(subnet, client, now);
     if (pin !== undefined && pin !== address) return undefined;
     const margin = Math.min(CLOCK_MARGIN, (record.held - record.renewed) * CLOCK_MARGIN_SHARE);
     const expires = Math.min(bind.expires, Math.floor(record.held - margin));
