@@ -9,9 +9,6 @@ import { contractSuite } from "../contract.ts";
 import { EtcdCluster } from "./cluster.ts";
 import { Hasty, openStore, PREFIX, RealClock, Timed } from "./fixtures.ts";
 
-/** A timer or two of gRPC's outlives the connection by a moment, which is nobody's leak. */
-const LENIENT = { sanitizeOps: false, sanitizeResources: false };
-
 function connectTo(cluster: EtcdCluster): Promise<Etcd> {
   return connect({ endpoints: cluster.endpoints });
 }
@@ -36,7 +33,7 @@ contractSuite("EtcdStore over etcd", async (subnets) => {
   const store = await openStore(etcd, clock, subnets, { holdFactor: 1, prefix });
   const timed = new Timed(store, etcd, (now) => clock.shown = now);
   return { store: timed, [Symbol.asyncDispose]: () => timed.close() };
-}, LENIENT);
+});
 
 async function keysBelow(etcd: Etcd, prefix: string): Promise<Map<string, string>> {
   const { found } = await etcd.read(prefix, prefix + "~", 100_000, 0, 5000);
@@ -55,7 +52,7 @@ async function opened(
   });
 }
 
-Deno.test("EtcdStore over etcd: a /16 is there in seconds, empty or not", LENIENT, async () => {
+Deno.test("EtcdStore over etcd: a /16 is there in seconds, empty or not", async () => {
   const cluster = (await shared)!;
   const subnet = subnetOf({ cidr: "10.0.0.0/16", pools: ["10.0.0.1-10.0.255.253"] });
   const taken: number[] = [];
@@ -151,7 +148,7 @@ class Original {
   }
 }
 
-Deno.test("EtcdStore beside the original: no address is doubled", LENIENT, async () => {
+Deno.test("EtcdStore beside the original: no address is doubled", async () => {
   const cluster = (await shared)!;
   const subnet = subnetOf({ pools: ["10.0.0.10-10.0.0.24"] });
   const store = await opened(cluster, subnet, PREFIX);
@@ -228,7 +225,6 @@ Deno.test("EtcdStore beside the original: no address is doubled", LENIENT, async
 
 Deno.test(
   "EtcdStore over etcd: TTLs fire, and the address is free within seconds",
-  LENIENT,
   async () => {
     const cluster = (await shared)!;
     const [one, two] = [
