@@ -33,6 +33,8 @@ interface Write {
   readonly value: string | undefined;
   /** Whether the key goes when the plan's hold ends. */
   readonly ends: boolean;
+  /** The etcd lease that the key has this very value on: it is left alone if that is the one. */
+  readonly on?: LeaseId | undefined;
   readonly fact: Fact;
 }
 
@@ -97,7 +99,7 @@ export function stepFor({ compare, writes }: TransactionPlan, lease: LeaseId | u
     kind: "txn",
     txn: {
       compare,
-      success: writes.map(({ key, value, ends }): Step => {
+      success: writes.filter((write) => isDue(write, lease)).map(({ key, value, ends }): Step => {
         if (value === undefined) return { kind: "delete", key };
         return ends ? { kind: "put", key, value, lease } : { kind: "put", key, value };
       }),
@@ -106,13 +108,18 @@ export function stepFor({ compare, writes }: TransactionPlan, lease: LeaseId | u
   };
 }
 
+/** Whether a write changes anything. What it is not to find changed, the plan compares. */
+function isDue({ ends, on }: Write, lease: LeaseId | undefined): boolean {
+  return !ends || on === undefined || on !== lease;
+}
+
 /** What the mirror is to be told when the plan has been carried out at a revision. */
 export function toldBy(
   { writes }: TransactionPlan,
   revision: number,
   lease: LeaseId | undefined,
 ): Told[] {
-  return writes.map(({ fact, value, ends }) => ({
+  return writes.filter((write) => isDue(write, lease)).map(({ fact, value, ends }) => ({
     fact,
     revision: value === undefined ? 0 : revision,
     lease: ends ? lease : undefined,
@@ -200,11 +207,13 @@ function planBind(bind: Bind, mirror: Mirror, now: number, terms: Terms): Plan {
   // What somebody has put there for good stays for good: a key without TTL is not written again.
   const isPermanent = pin === address;
   if (slot.leasedRevision === 0 || slot.leasedLease !== undefined) {
-    writes.push(leased(keys, subnet, address, client, !isPermanent));
+    const write = leased(keys, subnet, address, client, !isPermanent);
+    writes.push({ ...write, on: standing === "own" ? slot.leasedLease : undefined });
   }
   // That goes for a pin that has to wait, too.
   if (nic.nicRevision === 0 || nic.nicLease !== undefined) {
-    writes.push(nicOf(keys, subnet, client, address, !isPermanent));
+    const write = nicOf(keys, subnet, client, address, !isPermanent);
+    writes.push({ ...write, on: nic.nicAddress === address ? nic.nicLease : undefined });
   }
   writes.push(recordOf(keys, record));
   const scope: (Ipv4 | string)[] = [address, client];
