@@ -269,7 +269,8 @@ export const SETTINGS = {
     "etcd.discovery.srv",
     "NAME",
     "a domain name",
-    "Keep leases in etcd, at the endpoints that this domain's SRV records name",
+    "Keep leases in etcd, at the endpoints that this domain's SRV records name, or the record of " +
+      "this name",
   ),
   etcdUsername: etcdSetting("etcd.auth.username", "NAME", "a user name", "User name for etcd"),
   etcdPassword: etcdSetting(

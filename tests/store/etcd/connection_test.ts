@@ -744,6 +744,17 @@ Deno.test("etcd3 connection: endpoints from SRV records", async (t) => {
       await write(etcd, [put("srv", "1")]);
     });
 
+    await t.step("found by the record's own name", async () => {
+      for (const srv of ["_etcd-client._tcp.example.org", "etcd.example.org"]) {
+        answer = (name) =>
+          name === srv
+            ? Promise.resolve([{ priority: 0, weight: 0, port, target: "localhost." }])
+            : Promise.reject(new Deno.errors.NotFound("no record"));
+        await using etcd = await open({ endpoints: [], srv });
+        await write(etcd, [put("srv", "1")]);
+      }
+    });
+
     await t.step("read again: calls and watches move with them", async () => {
       let target = "localhost.";
       answer = (name) =>
