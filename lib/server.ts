@@ -102,8 +102,9 @@ export class Server {
     }
   }
 
-  /** Starts to answer. */
+  /** Starts to answer. A store that is not there yet is in trouble from the start. */
   start(): void {
+    this.#noteTrouble(this.#parts.store.trouble());
     for (const at of this.#parts.ports) this.#listen(at);
     this.#stopRounds = this.#parts.clock.every(ROUND, () => this.#round());
   }
@@ -306,7 +307,7 @@ export class Server {
 
   #noteTrouble(trouble: string | undefined): void {
     if (trouble !== undefined && this.#trouble === undefined) {
-      this.#parts.log.error(`${trouble}; no leases until it can`);
+      this.#parts.log.error(`${trouble}; no new leases meanwhile`);
     }
     if (trouble === undefined && this.#trouble !== undefined) {
       this.#parts.log.info("the lease book can be written again; serving");

@@ -238,7 +238,13 @@ class Bench implements AsyncDisposable {
   readonly server: Server;
   #stopped: Promise<void> | undefined;
 
-  constructor({ verbosity = 0, subnet = subnetOf() } = {}) {
+  constructor(
+    { verbosity = 0, subnet = subnetOf(), ailment }: {
+      readonly verbosity?: number;
+      readonly subnet?: Subnet;
+      readonly ailment?: string;
+    } = {},
+  ) {
     const subnets = [
       subnet,
       subnetOf({ name: "b", cidr: "10.1.0.0/24", pools: ["10.1.0.10-10.1.0.12"] }),
@@ -246,6 +252,7 @@ class Bench implements AsyncDisposable {
     const interfaces = ["lan0 10.0.0.1/24", "lan1 10.1.0.1/24"].map(interfaceOf);
     this.log = new FakeLog(verbosity);
     this.store = new SlowStore(subnets);
+    this.store.ailment = ailment;
     const config: ServerConfig = {
       trial: false,
       interfaces,
@@ -403,7 +410,7 @@ Deno.test("Server keeps silent while the store cannot commit, and serves again w
   assert.deepEqual(bench.replies, []);
   assert.equal(bench.metrics.packetsDropped.get("store-unavailable"), 3);
   assert.equal(bench.log.of("error").length, 1, "said once");
-  assert.match(bench.log.of("error")[0]!, /^the disk is full; no leases until it can/);
+  assert.match(bench.log.of("error")[0]!, /^the disk is full; no new leases meanwhile/);
 
   bench.store.mood = "prompt";
   bench.store.ailment = undefined;
@@ -412,6 +419,16 @@ Deno.test("Server keeps silent while the store cannot commit, and serves again w
   assert.equal(bench.log.of("info").length, 1);
   await bench.say("DISCOVER aa:02 requested=10.0.0.11");
   assert.deepEqual(bench.replies, ["OFFER 10.0.0.11 unconfigured"]);
+});
+
+Deno.test("Server is not ready from the start while the store is not", async () => {
+  await using bench = new Bench({ ailment: "etcd is not there" });
+  assert.deepEqual(bench.server.reasonsNotReady(), ["etcd is not there"]);
+  assert.equal(bench.server.storeUp(), false);
+  assert.match(bench.log.of("error")[0]!, /^etcd is not there; no new leases meanwhile/);
+  bench.store.ailment = undefined;
+  await bench.clock.pass(1000);
+  assert.deepEqual(bench.server.reasonsNotReady(), []);
 });
 
 Deno.test("Server answers the retry of a claim whose result was lost", async () => {

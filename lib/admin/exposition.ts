@@ -6,6 +6,7 @@
  */
 
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { StoreStatus } from "../lease/store.ts";
 import type { Distribution, Gauges, Metrics } from "./metrics.ts";
 
 const RESIDENT = "process_resident_memory_bytes";
@@ -72,6 +73,18 @@ export function makeRegistry(metrics: Metrics, gauges: Gauges): Registry {
     });
   }
 
+  function statusGauge(name: string, help: string, field: keyof StoreStatus): void {
+    if (gauges.storeStatus()[field] === undefined) return;
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(gauges.storeStatus()[field] ?? 0);
+      },
+    });
+  }
+
   counter(
     "etcdhcp_packets_received_total",
     "DHCP packets received, by message type.",
@@ -128,14 +141,21 @@ export function makeRegistry(metrics: Metrics, gauges: Gauges): Registry {
       this.set(gauges.storeUp() ? 1 : 0);
     },
   });
-  new Gauge({
-    name: "etcdhcp_mirror_lag_seconds",
-    help: "How far the mirror trails the store.",
-    registers,
-    collect() {
-      this.set(gauges.mirrorLag());
-    },
-  });
+  statusGauge(
+    "etcdhcp_mirror_lag_seconds",
+    "Time since the mirror was last known to be current; 0 for the embedded book.",
+    "mirrorLag",
+  );
+  statusGauge(
+    "etcdhcp_unreadable_keys",
+    "Keys in etcd that make no sense; what they are about is not leased.",
+    "unreadableKeys",
+  );
+  statusGauge(
+    "etcdhcp_etcd_leases",
+    "Leases of etcd's that this server keeps keys on, each shared by many clients.",
+    "etcdLeases",
+  );
   collectDefaultMetrics({ register: registry });
   mendProcessMetrics(registry);
   return registry;

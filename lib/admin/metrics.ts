@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { StoreStatus } from "../lease/store.ts";
+
 /** Observations sorted into buckets, and their sum. */
 export class Distribution {
   /** Upper bounds of the buckets, ascending; what lies above the last is counted beyond them. */
@@ -110,6 +112,6 @@ export interface Gauges {
   addresses(): Iterable<AddressCount>;
   /** Whether the store would take a commit. */
   storeUp(): boolean;
-  /** Seconds that the mirror is known to trail the store by; 0 where they are one. */
-  mirrorLag(): number;
+  /** What is absent at first stays absent. */
+  storeStatus(): StoreStatus;
 }

@@ -12,12 +12,6 @@ import type { LeaseStore } from "../lease/store.ts";
 import { SqliteStore } from "../store/sqlite.ts";
 
 /**
- * Committed addresses are held for so many times the lease: while etcd is away, clients can go on
- * for one more.
- */
-const HOLD_FACTOR = 2;
-
-/**
  * Opens the store.
  *
  * @throws {OperatorError} when it cannot be had at all. An etcd that is merely not there yet is
@@ -51,7 +45,8 @@ export async function openStore(
     clock,
     random: Math.random,
     requestTimeout: config.requestTimeout,
-    holdFactor: HOLD_FACTOR,
+    holdFactor: store.holdFactor,
+    skipWrites: store.skipRenewals,
     onNotice: (line) => log.warn(line),
     onCommit,
   });

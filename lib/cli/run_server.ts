@@ -138,7 +138,7 @@ function gauges(config: ServerConfig, store: LeaseStore, server: Server) {
       }
     },
     storeUp: () => server.storeUp(),
-    mirrorLag: () => 0,
+    storeStatus: () => store.status?.() ?? { mirrorLag: 0 },
   };
 }
 

@@ -86,6 +86,10 @@ export interface EtcdStoreConfig {
   readonly key: string | undefined;
   /** What every key begins with. */
   readonly prefix: string;
+  /** An address is held for so many times the lease, 1 to 10. */
+  readonly holdFactor: number;
+  /** Whether a renewal that the hold covers is answered without writing. */
+  readonly skipRenewals: boolean;
 }
 
 /** What a hook can be told of. */

@@ -169,7 +169,7 @@ function resolveStore(
   problems: string[],
 ): ServerConfig["store"] {
   const { storePath, etcdEndpoints, etcdSrv, etcdUsername, etcdPassword } = settings;
-  const { etcdCa, etcdCert, etcdKey, etcdPrefix } = settings;
+  const { etcdCa, etcdCert, etcdKey, etcdPrefix, etcdHoldFactor, etcdSkipRenewals } = settings;
   const etcd = [etcdEndpoints, etcdSrv].find(({ source }) => source !== "default");
   if (etcd === undefined) {
     for (const one of [etcdUsername, etcdPassword, etcdCa, etcdCert, etcdKey]) {
@@ -202,6 +202,8 @@ function resolveStore(
     cert: etcdCert.value,
     key: etcdKey.value,
     prefix: etcdPrefix.value,
+    holdFactor: etcdHoldFactor.value,
+    skipRenewals: etcdSkipRenewals.value,
   };
 }
 

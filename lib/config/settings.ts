@@ -8,11 +8,13 @@
 import {
   boolean,
   choice,
+  decimalNumber,
   domainName,
   duration,
   interfaceNames,
   ipv4,
   ipv4List,
+  keyPrefix,
   listenAddress,
   names,
   netmask,
@@ -267,7 +269,8 @@ export const SETTINGS = {
     "etcd.discovery.srv",
     "NAME",
     "a domain name",
-    "Keep leases in etcd, at the endpoints that this domain's SRV records name",
+    "Keep leases in etcd, at the endpoints that this domain's SRV records name, or the record of " +
+      "this name",
   ),
   etcdUsername: etcdSetting("etcd.auth.username", "NAME", "a user name", "User name for etcd"),
   etcdPassword: etcdSetting(
@@ -298,9 +301,25 @@ export const SETTINGS = {
   etcdPrefix: setting({
     flag: "etcd.prefix",
     group: ETCD,
-    type: text("PREFIX", "the beginning of keys"),
+    type: keyPrefix,
     fallback: "etcdhcp::",
     help: "What keys in etcd begin with",
+  }),
+  etcdHoldFactor: setting({
+    flag: "etcd.hold-factor",
+    group: ETCD,
+    type: decimalNumber("FACTOR", 1, 10),
+    fallback: "2",
+    help:
+      "An address is kept for its client for so many times the lease, so that clients can go on " +
+      "while etcd is away. 1, for guest networks short of addresses, does without that",
+  }),
+  etcdSkipRenewals: setting({
+    flag: "etcd.skip-renewals",
+    group: ETCD,
+    type: boolean,
+    fallback: "true",
+    help: "Answer a renewal without writing when what etcd has keeps the address long enough",
   }),
 } as const;
 

@@ -63,6 +63,7 @@ function settle(
   for (const { kind, values } of sources) {
     const given = values.get(row.key);
     if (given === undefined) continue;
+    if (row.type.emptyIsNone && given.text.trim() === "") continue;
     const { label } = given;
     const resolved = (value: unknown, usable: boolean) => ({ value, source: kind, label, usable });
     const value = row.type.parse(given.text.trim());

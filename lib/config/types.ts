@@ -16,6 +16,11 @@ export interface ValueType<T> {
   readonly wanted: string;
   /** The value, or undefined when the text is not one. */
   readonly parse: (text: string) => T | undefined;
+  /**
+   * Whether an empty text counts as none given: unit files have flags with nothing to fill in. Not
+   * where one might be taken to mean something.
+   */
+  readonly emptyIsNone?: boolean;
 }
 
 /** Milliseconds in each unit that Go's time.ParseDuration knows. */
@@ -84,6 +89,19 @@ export function wholeNumber(placeholder: string, min: number, max: number): Valu
   };
 }
 
+/** A number between two others, both included, in decimal notation. */
+export function decimalNumber(placeholder: string, min: number, max: number): ValueType<number> {
+  return {
+    placeholder,
+    wanted: `a number, ${min} to ${max}`,
+    parse(text) {
+      if (!/^\d{1,9}(?:\.\d{1,9})?$/.test(text)) return undefined;
+      const value = Number(text);
+      return value >= min && value <= max ? value : undefined;
+    },
+  };
+}
+
 /** What `read` gives, and nothing when it finds that the text is no address. */
 function unlessAddressError<T>(read: () => T): T | undefined {
   try {
@@ -99,6 +117,7 @@ export const ipv4: ValueType<Ipv4> = {
   placeholder: "ADDRESS",
   wanted: "an IPv4 address, like 10.6.9.1",
   parse: (text) => unlessAddressError(() => hostAddress(text)),
+  emptyIsNone: true,
 };
 
 /** 0.0.0.0/8 and everything from multicast up are not addresses to serve or lease. */
@@ -108,7 +127,7 @@ function hostAddress(text: string): Ipv4 | undefined {
   return first === 0 || first >= 224 ? undefined : address;
 }
 
-/** Several IPv4 addresses; "none" is an empty list. */
+/** Several IPv4 addresses; "none" is an empty list. An empty text could mean that or nothing. */
 export const ipv4List: ValueType<readonly Ipv4[]> = {
   placeholder: "ADDRESS,...",
   wanted: "IPv4 addresses separated by commas, like 10.6.9.1,10.6.9.2, or none",
@@ -128,6 +147,7 @@ export function names(placeholder: string, wanted: string): ValueType<readonly s
       const list = text.split(",").map((one) => one.trim());
       return list.includes("") ? undefined : list;
     },
+    emptyIsNone: true,
   };
 }
 
@@ -139,6 +159,7 @@ export const netmask: ValueType<number> = {
     const prefix = unlessAddressError(() => prefixOf(parseIpv4(text)));
     return prefix === 0 ? undefined : prefix;
   },
+  emptyIsNone: true,
 };
 
 /** Names of network interfaces. Linux allows 15 bytes, without slashes and spaces. */
@@ -163,8 +184,16 @@ export function choice<const T extends string>(...words: readonly T[]): ValueTyp
 
 /** Text that is not empty. */
 export function text(placeholder: string, wanted: string): ValueType<string> {
-  return { placeholder, wanted, parse: (given) => given === "" ? undefined : given };
+  const parse = (given: string) => given === "" ? undefined : given;
+  return { placeholder, wanted, parse, emptyIsNone: true };
 }
+
+/** The beginning of keys. Empty, it would be all keys there are, others' included. */
+export const keyPrefix: ValueType<string> = {
+  placeholder: "PREFIX",
+  wanted: "the beginning of keys, like etcdhcp::, at least one character",
+  parse: (given) => given === "" ? undefined : given,
+};
 
 /** A DNS domain name, without the final dot (RFC 1035 section 2.3.1, digits first allowed). */
 export const domainName: ValueType<string> = {
@@ -177,6 +206,7 @@ export const domainName: ValueType<string> = {
       ? name
       : undefined;
   },
+  emptyIsNone: true,
 };
 
 /** What Go's flag package takes for a boolean. */

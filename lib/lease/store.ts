@@ -119,6 +119,16 @@ export interface LeaseView {
   counts(subnet: string): AddressCounts;
 }
 
+/** How a store stands, for those who watch over it. */
+export interface StoreStatus {
+  /** Seconds since the view was last known to have everything that was committed by then. */
+  readonly mirrorLag: number;
+  /** Entries that others have written and that make no sense; absent where nobody else writes. */
+  readonly unreadableKeys?: number;
+  /** Leases of etcd's that this server keeps entries on; absent where there are none. */
+  readonly etcdLeases?: number;
+}
+
 /**
  * A book of leases.
  *
@@ -140,6 +150,8 @@ export interface LeaseStore {
   due(now: number, limit: number): readonly Ipv4[];
   /** Why the store cannot commit, undefined while it can. Tries again to find out if it may. */
   trouble(): string | undefined;
+  /** Left out by a store whose view is the book itself, so that there is nothing to tell. */
+  status?(): StoreStatus;
   close(): Promise<void>;
 }
 

@@ -28,7 +28,7 @@ export function discover(scene: Scene): Outcome {
  * ago before anything new.
  */
 function choose(scene: Scene): Ipv4 | undefined {
-  const { client, subnet, leases, offers } = scene;
+  const { client, subnet, leases, offers, now } = scene;
   const key = subnetKey(subnet);
   const wishes = [
     leases.reservationOf(key, client.key)?.address,
@@ -41,7 +41,10 @@ function choose(scene: Scene): Ipv4 | undefined {
   }
   // Where the hash points: every server picks the same address for a client, and two clients
   // rarely meet.
-  return leases.pick(key, hash(client.key), offers.addresses) ?? reuseOffer(scene);
+  const picked = leases.pick(key, hash(client.key), offers.addresses);
+  // A client with an address for good gets no other, even while that is on offer to somebody.
+  if (picked !== undefined && leases.isAvailable(key, picked, client.key, now)) return picked;
+  return reuseOffer(scene);
 }
 
 function mayOffer({ client, subnet, leases, offers, now }: Scene, address: Ipv4): boolean {

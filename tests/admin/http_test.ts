@@ -15,7 +15,7 @@ function makeSubject(more: Partial<AdminSubject> = {}): AdminSubject {
         count: 1,
       }],
       storeUp: () => true,
-      mirrorLag: () => 0.5,
+      storeStatus: () => ({ mirrorLag: 0.5 }),
     },
     ready: () => ({ ok: true, reasons: [] }),
     hostnames: ["Router.lan"],
@@ -123,6 +123,27 @@ Deno.test("startAdmin serves what Metrics counted", async () => {
     metrics.sent("offer");
     const again = await get(`${url}/metrics`);
     assert.ok(again.text.includes('etcdhcp_packets_sent_total{type="offer"} 2\n'));
+    assert.doesNotMatch(text, /etcdhcp_(unreadable_keys|etcd_leases)/, "there is no etcd");
+  });
+});
+
+Deno.test("startAdmin serves how a store in etcd stands, each time anew", async () => {
+  let unreadableKeys = 0;
+  const { gauges } = makeSubject();
+  const storeStatus = () => ({ mirrorLag: 1.5, unreadableKeys, etcdLeases: 9 });
+  await withAdmin(makeSubject({ gauges: { ...gauges, storeStatus } }), async (url) => {
+    const { text } = await get(`${url}/metrics`);
+    const lines = text.split("\n");
+    for (
+      const line of [
+        "# TYPE etcdhcp_unreadable_keys gauge",
+        "etcdhcp_unreadable_keys 0",
+        "etcdhcp_etcd_leases 9",
+        "etcdhcp_mirror_lag_seconds 1.5",
+      ]
+    ) assert.ok(lines.includes(line), `${line}\n${text}`);
+    unreadableKeys = 2;
+    assert.match((await get(`${url}/metrics`)).text, /^etcdhcp_unreadable_keys 2$/m);
   });
 });
 

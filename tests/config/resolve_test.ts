@@ -18,12 +18,12 @@ const MACHINE: Machine = {
   trialDirectory: "/run/user/1000/etcdhcp-trial",
 };
 
-/** Resolves `-flag value` pairs. */
+/** Resolves `-flag value` and `-flag=value`. */
 function resolve(text: string, machine: Partial<Machine> = {}) {
   const rows = Object.values<Setting>(SETTINGS);
   const values = new Map<string, Given>();
   for (const pair of text.split(" -").filter((pair) => pair !== "")) {
-    const [flag, value] = pair.replace(/^ *-/, "").split(" ");
+    const [flag, value] = pair.replace(/^ *-/, "").split(/[ =]/);
     const row = rows.find((one) => one.flag === flag)!;
     values.set(row.key, { text: value!, label: `-${flag}` });
   }
@@ -195,6 +195,8 @@ Deno.test("resolveConfig keeps leases in etcd when told where it is", () => {
     cert: undefined,
     key: undefined,
     prefix: "etcdhcp::",
+    holdFactor: 2,
+    skipRenewals: true,
   };
   assert.equal(book("-etcd.prefix x::"), "/run/user/1000/etcdhcp-trial/leases.db");
   assert.deepEqual(config(`${LAN} -etcd.discovery.srv example.net`).store, {
@@ -203,7 +205,7 @@ Deno.test("resolveConfig keeps leases in etcd when told where it is", () => {
   });
   const all = "-etcd.discovery.endpoints https://a:2379,10.0.0.5:2379 -etcd.auth.username u " +
     "-etcd.auth.password p -etcd.auth.ca /ca -etcd.auth.cert /cert -etcd.auth.key /key " +
-    "-etcd.prefix x::";
+    "-etcd.prefix x:: -etcd.hold-factor 1.5 --etcd.skip-renewals=false";
   assert.deepEqual(config(`${LAN} ${all}`).store, {
     ...nothing,
     endpoints: ["https://a:2379", "10.0.0.5:2379"],
@@ -213,7 +215,49 @@ Deno.test("resolveConfig keeps leases in etcd when told where it is", () => {
     cert: "/cert",
     key: "/key",
     prefix: "x::",
+    holdFactor: 1.5,
+    skipRenewals: false,
   });
+});
+
+Deno.test("resolveConfig takes an empty text for none where it means nothing", () => {
+  // What unit files of the original pass when nothing is filled in.
+  const flags = [
+    ...["etcd.discovery.srv", "etcd.auth.username", "etcd.auth.password", "etcd.auth.ca"],
+    ...["etcd.auth.cert", "etcd.auth.key", "dhcp.domain", "store.path", "dhcp.server-ip"],
+  ];
+  const empty = flags.map((flag) => `-${flag}=`).join(" ");
+  const endpoints = "-etcd.discovery.endpoints 10.0.0.5:2379";
+  assert.deepEqual(
+    config(`${LAN} ${endpoints} ${empty}`),
+    config(`${LAN} ${endpoints}`),
+  );
+  assert.deepEqual(
+    config(`${LAN} ${empty} -etcd.discovery.endpoints=`),
+    config(LAN),
+    "no etcd at all",
+  );
+  for (
+    const [flag, problem] of [
+      [
+        "-etcd.prefix=",
+        '-etcd.prefix: cannot use "": wanted the beginning of keys, like ' +
+        "etcdhcp::, at least one character",
+      ],
+      [
+        "-dhcp.lease=",
+        '-dhcp.lease: cannot use "": wanted a duration between 1s and ' +
+        "4294967294s, like 1h or 30m",
+      ],
+      ["-etcd.hold-factor=", '-etcd.hold-factor: cannot use "": wanted a number, 1 to 10'],
+      ["-etcd.skip-renewals=", '-etcd.skip-renewals: cannot use "": wanted true or false'],
+      [
+        "-dhcp.router=",
+        '-dhcp.router: cannot use "": wanted IPv4 addresses separated by ' +
+        "commas, like 10.6.9.1,10.6.9.2, or none",
+      ],
+    ] as const
+  ) assert.deepEqual(problems(`${LAN} ${flag}`), [problem]);
 });
 
 Deno.test("resolveConfig names every contradiction", () => {
@@ -323,6 +367,12 @@ Deno.test("resolveConfig names every contradiction", () => {
       `${etcd} -store.path /x`,
       ["-store.path: leases are kept in etcd (-etcd.discovery.endpoints); give one of the two"],
     ],
+    [`${etcd} -etcd.hold-factor 0.5`, [
+      '-etcd.hold-factor: cannot use "0.5": wanted a number, 1 to 10',
+    ]],
+    [`${etcd} -etcd.auth.username u -etcd.auth.password=`, [
+      "-etcd.auth.username: needs --etcd.auth.password too",
+    ]],
     [`${etcd} -etcd.auth.cert /c`, ["-etcd.auth.cert: needs --etcd.auth.key too"]],
     [`${etcd} -etcd.auth.password p`, ["-etcd.auth.password: needs --etcd.auth.username too"]],
     [

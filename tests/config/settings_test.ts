@@ -106,6 +106,18 @@ Deno.test("readSettings: flags beat the environment, which beats defaults", () =
   });
 });
 
+Deno.test("readSettings: an empty flag leaves the word to the environment", () => {
+  const key = SETTINGS.etcdUsername.key;
+  const flags = {
+    kind: "flag",
+    values: new Map([[key, { text: " ", label: `-${key}` }]]),
+  } as const;
+  const environment = environmentSource(SETTINGS, new Map([["ETCDHCP_ETCD_AUTH_USERNAME", "u"]]));
+  const problems: string[] = [];
+  const { etcdUsername } = readSettings(SETTINGS, [flags, environment], problems);
+  assert.deepEqual([etcdUsername.value, etcdUsername.source, problems], ["u", "environment", []]);
+});
+
 Deno.test("readSettings names the variable whose value cannot be used, and hides secrets", () => {
   const table = { port: SETTINGS.port, secret: { ...SETTINGS.lease, key: "s", secret: true } };
   const environment = environmentSource(

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   boolean,
   choice,
+  decimalNumber,
   domainName,
   duration,
   interfaceNames,
@@ -86,6 +87,12 @@ Deno.test("other types take and refuse", () => {
   assert.equal(wholeNumber("N", 1, 10).parse("10"), 10);
   for (const bad of ["0", "11", "1.5", "-1", "0x1", ""]) {
     assert.equal(wholeNumber("N", 1, 10).parse(bad), undefined, bad);
+  }
+  for (const [good, value] of [["1", 1], ["10", 10], ["1.5", 1.5], ["10.0", 10]] as const) {
+    assert.equal(decimalNumber("N", 1, 10).parse(good), value);
+  }
+  for (const bad of ["0.9", "10.1", "1.", ".5", "+2", "-1", "1e1", "NaN", "Infinity", "2x", ""]) {
+    assert.equal(decimalNumber("N", 1, 10).parse(bad), undefined, bad);
   }
   assert.equal(domainName.parse("lan.example."), "lan.example");
   for (const bad of ["", "a..b", "-a", "a b", "x".repeat(64)]) {

@@ -7,7 +7,7 @@
 
 import type { ServedInterface, Subnet } from "../../lib/config/model.ts";
 import { Offers } from "../../lib/lease/offers.ts";
-import type { Operation, Result } from "../../lib/lease/store.ts";
+import type { LeaseStore, Operation, Result } from "../../lib/lease/store.ts";
 import { accept } from "../../lib/protocol/accept.ts";
 import { decide } from "../../lib/protocol/decide.ts";
 import type { Destination, Outcome } from "../../lib/protocol/outcome.ts";
@@ -44,7 +44,7 @@ export type StoreMood = "up" | "down" | "unknown" | "lost";
 export class Network {
   readonly interfaces: readonly ServedInterface[];
   readonly subnets: readonly Subnet[];
-  readonly store: MemoryStore;
+  readonly store: LeaseStore;
   readonly offers: ReadonlyMap<string, Offers>;
   /**
    * "down": known not to commit. "unknown": believed good, but nothing is committed. "lost": it is,
@@ -55,10 +55,11 @@ export class Network {
   meanwhile: Operation | undefined;
   #now = EPOCH;
 
-  constructor(setting: Setting = {}) {
+  /** @param store Where leases are kept: in memory, unless another is given. */
+  constructor(setting: Setting = {}, store?: LeaseStore) {
     this.interfaces = (setting.interfaces ?? ["lan0 10.0.0.1/24"]).map(interfaceOf);
     this.subnets = (setting.subnets ?? [{}]).map(subnetOf);
-    this.store = new MemoryStore(this.subnets);
+    this.store = store ?? new MemoryStore(this.subnets);
     this.offers = new Map(
       this.subnets.map(({ name = "" }) => [name, new Offers(this.store.view.space(name))]),
     );

@@ -59,13 +59,10 @@ function isDone(result: Result | undefined): result is Extract<Result, { kind: "
   return true;
 }
 
-/** What holds for a test as a whole. */
-type Manner = Pick<Deno.TestDefinition, "sanitizeOps" | "sanitizeResources">;
-
 /** Registers the suite for one kind of store. */
-export function contractSuite(name: string, open: OpenStore, manner: Manner = {}): void {
+export function contractSuite(name: string, open: OpenStore): void {
   const law = (title: string, body: (store: LeaseStore) => Promise<void>) =>
-    Deno.test(`${name}: ${title}`, manner, async () => {
+    Deno.test(`${name}: ${title}`, async () => {
       await using fixture = await open(SUBNETS);
       await body(fixture.store);
     });

@@ -33,6 +33,8 @@ interface Write {
   readonly value: string | undefined;
   /** Whether the key goes when the plan's hold ends. */
   readonly ends: boolean;
+  /** The etcd lease that the key has this very value on: it is left alone if that is the one. */
+  readonly on?: LeaseId | undefined;
   readonly fact: Fact;
 }
 
@@ -106,7 +108,7 @@ export function stepFor(
     kind: "txn",
     txn: {
       compare,
-      success: writes.map(({ key, value, ends }): Step => {
+      success: writes.filter((write) => isDue(write, lease)).map(({ key, value, ends }): Step => {
         if (value === undefined) return { kind: "delete", key };
         return ends ? { kind: "put", key, value, lease } : { kind: "put", key, value };
       }),
@@ -115,13 +117,18 @@ export function stepFor(
   };
 }
 
+/** Whether a write changes anything. What it is not to find changed, the plan compares. */
+function isDue({ ends, on }: Write, lease: LeaseId | undefined): boolean {
+  return !ends || on === undefined || on !== lease;
+}
+
 /** What the mirror is to be told when the plan has been carried out at a revision. */
 export function toldBy(
   { writes }: TransactionPlan,
   revision: number,
   lease: LeaseId | undefined,
 ): Told[] {
-  return writes.map(({ key, fact, value, ends }) => ({
+  return writes.filter((write) => isDue(write, lease)).map(({ key, fact, value, ends }) => ({
     key,
     fact,
     revision: value === undefined ? 0 : revision,
@@ -166,7 +173,7 @@ function planBind(bind: Bind, mirror: Mirror, now: number, terms: Terms): Plan {
     modified(keys.record(address), slot.recordRevision),
     modified(keys.nic(client), nic.nicRevision),
   ];
-  const pin = mirror.pinOf(subnet, client);
+  const pin = mirror.pinOf(subnet, client, now);
   const hasFreeKey = mirror.hasFreeKey(subnet, address);
   const isPinnedElsewhere = pin !== undefined && pin !== address;
   if (standing === "taken" || isPinnedElsewhere) {
@@ -209,16 +216,20 @@ function planBind(bind: Bind, mirror: Mirror, now: number, terms: Terms): Plan {
   if (hasFreeKey || slot.leasedRevision === 0) writes.push(noFree(keys, subnet, address));
   // What somebody has put there for good stays for good: a key without TTL is not written again.
   const isPermanent = pin === address;
-  if (!isPermanent || slot.leasedRevision === 0 || slot.leasedLease !== undefined) {
-    writes.push(leased(keys, subnet, address, client, !isPermanent));
+  if (slot.leasedRevision === 0 || slot.leasedLease !== undefined) {
+    const write = leased(keys, subnet, address, client, !isPermanent);
+    writes.push({ ...write, on: standing === "own" ? slot.leasedLease : undefined });
   }
-  if (!isPermanent || nic.nicRevision === 0 || nic.nicLease !== undefined) {
-    writes.push(nicOf(keys, subnet, client, address, !isPermanent));
+  // That goes for a pin that has to wait, too.
+  if (nic.nicRevision === 0 || nic.nicLease !== undefined) {
+    const write = nicOf(keys, subnet, client, address, !isPermanent);
+    writes.push({ ...write, on: nic.nicAddress === address ? nic.nicLease : undefined });
   }
   writes.push(recordOf(keys, record));
   const scope: (Ipv4 | string)[] = [address, client];
   let freed: Lease | undefined;
   for (const other of mirror.othersOf(subnet, client, address).slice(0, MOST_OTHERS)) {
+    if (!isPermanent && other.leasedRevision > 0 && other.leasedLease === undefined) continue;
     freed ??= mirror.ofAddress(other.address);
     compare.push(modified(keys.leased(other.address), other.leasedRevision));
     compare.push(modified(keys.record(other.address), other.recordRevision));
@@ -270,7 +281,7 @@ function holdingOf(task: Release | Decline, mirror: Mirror, now: number) {
   const lease = mirror.ofAddress(address);
   const holds = slot.unreadable === 0 &&
     mirror.standingOf(subnet, address, client, now) === "own" && lease?.client === client &&
-    lease.state === "bound" && lease.held > now && mirror.pinOf(subnet, client) !== address;
+    lease.state === "bound" && lease.held > now && mirror.pinOf(subnet, client, now) !== address;
   return { keys, slot, nic, compare, lease: holds ? lease : undefined };
 }
 

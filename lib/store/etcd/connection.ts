@@ -115,6 +115,13 @@ const RECONNECT_LONGEST = 300;
  */
 const LINGER = 2 * 1.2 * RECONNECT_LONGEST + 50;
 
+/**
+ * gRPC shuts a connection, and with it stops the timer of its pings, a few turns of the event loop
+ * after it was told to, and tells nobody: so many turns are waited for, each this long, ms.
+ */
+const CLOSING_TURNS = 10;
+const CLOSING_TURN = 5;
+
 const CHANNEL: ChannelOptions = {
   // A page of a large book, or the changes after a long silence, exceed the usual 4 MiB.
   "grpc.max_receive_message_length": -1,
@@ -418,7 +425,8 @@ class Connection implements Etcd {
     const lingers = members.some((member) => !member.connected);
     for (const member of members) member.close();
     this.#members.clear();
-    if (lingers) await new Promise((resolve) => setTimeout(resolve, LINGER));
+    if (lingers) await pause(LINGER);
+    for (let turn = 0; turn < CLOSING_TURNS; turn++) await pause(CLOSING_TURN);
   }
 
   /** Makes a call, and settles in time even if what is beneath does not. */
@@ -835,6 +843,10 @@ function abandon(stream: WatchStream): void {
 
 /** A stream ended where it should not. */
 const HUNG_UP: Trouble = { code: status.UNAVAILABLE, details: "it hung up" };
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
 
 /** A member that is not to be talked to. */
 class Unfit extends Error {

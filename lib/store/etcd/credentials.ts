@@ -76,7 +76,7 @@ function readPem(flag: string, path: string | undefined, what: string): Buffer |
   try {
     content = readFileSync(path);
   } catch (error) {
-    const reason = (error as Error).message;
+    const reason = (error as Error).message.replace(/, open .*$/, "");
     throw refused(`cannot read ${flag} ${path}: ${reason}`, error);
   }
   if (!content.includes(`${what}-----`)) {

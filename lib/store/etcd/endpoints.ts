@@ -73,7 +73,8 @@ export function endpointsOfSrv(records: readonly SrvRecord[], secure: boolean): 
 }
 
 /**
- * Asks the name servers for the endpoints of a domain.
+ * Asks the name servers for the endpoints of a domain. If it has none, the name is taken for that
+ * of a record, which is what the original etcdhcp wants.
  *
  * @param tls Whether certificates are given: then only what is spoken to over TLS counts.
  * @throws {EtcdError} UNAVAILABLE when there are none, or nobody answers in time.
@@ -93,13 +94,19 @@ export async function resolveSrv(
       return [];
     }
   };
-  const found = await Promise.all([
-    ask(names.secure, true),
-    tls ? [] : ask(names.plain, false),
-  ]);
-  const endpoints = found.flat();
-  if (endpoints.length > 0) return endpoints;
-  const wanted = tls ? names.secure : `${names.secure} or ${names.plain}`;
+  if (!domain.startsWith("_")) {
+    const found = await Promise.all([
+      ask(names.secure, true),
+      tls ? [] : ask(names.plain, false),
+    ]);
+    const endpoints = found.flat();
+    if (endpoints.length > 0) return endpoints;
+  }
+  const own = await ask(domain, tls || domain.startsWith("_etcd-client-ssl."));
+  if (own.length > 0) return own;
+  const wanted = domain.startsWith("_")
+    ? domain
+    : [names.secure, ...(tls ? [] : [names.plain]), domain].join(" or ");
   const [failure] = failures.filter((error) => !(error instanceof Deno.errors.NotFound));
   const reason = failure instanceof Error ? ` (${failure.message.split("\n")[0]})` : "";
   throw new EtcdError(

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { OperatorError } from "../../config/operator_error.ts";
+
 /** A lease of etcd's: its number in decimal. Keys attached to it go when it ends. */
 export type LeaseId = string & { readonly __brand: "LeaseId" };
 
@@ -108,12 +110,12 @@ export const Failure = {
 export type Failure = typeof Failure[keyof typeof Failure];
 
 /** A call to etcd failed. The message is one line that says what, and what to do about it. */
-export class EtcdError extends Error {
+export class EtcdError extends OperatorError {
   override readonly name = "EtcdError";
   readonly failure: Failure;
 
   constructor(failure: Failure, message: string, cause?: unknown) {
-    super(message, { cause });
+    super(message, cause === undefined ? undefined : { cause });
     this.failure = failure;
   }
 }

@@ -45,6 +45,10 @@ const BAD_CERTIFICATE =
 /** What is seen of a server that hangs up on us. */
 const HANGING_UP = /EPIPE|ECONNRESET|closed|hang up|disconnected|^Failed to connect$/i;
 
+/** What is seen of one that was spoken to over TLS and does not understand. */
+const NO_TLS =
+  /before secure TLS connection|wrong version number|InvalidContentType|corrupt message/i;
+
 /** What a server says of ours. */
 const BAD_CLIENT = /fatal alert/i;
 
@@ -130,8 +134,9 @@ export function judge({ code, details }: Trouble, write: boolean, manner: Manner
 
 /** No connection came about: nothing was sent. */
 function unconnected(details: string, manner: Manner): Verdict {
-  const reason = /Last error: (.*?)(?: \(\d{4}-\d\d-\d\dT[^)]*\))?\. Resolution note:/
+  const last = /Last error: (.*?)(?: \(\d{4}-\d\d-\d\dT[^)]*\))?\. Resolution note:/
     .exec(details)?.[1] ?? details;
+  const reason = last.replace(/^Error: /, "");
   if (BAD_CLIENT.test(reason)) {
     const text = `${reason}: check --etcd.auth.cert and --etcd.auth.key`;
     return { ...refused(text), elsewhere: true };
@@ -145,6 +150,7 @@ function unconnected(details: string, manner: Manner): Verdict {
 
 /** What may be behind it when a server hangs up without a word. */
 function hintFor(reason: string, manner: Manner): string {
+  if (manner !== "plain" && NO_TLS.test(reason)) return ": if it does not speak TLS, write http://";
   if (!HANGING_UP.test(reason)) return ": check that it runs and can be reached";
   switch (manner) {
     case "plain":

@@ -206,7 +206,7 @@ export class Mirror implements LeaseView {
     const shelf = this.#byName.get(subnet);
     const known = shelf?.clients.get(client);
     if (shelf === undefined || known === undefined) return undefined;
-    const pin = this.pinOf(subnet, client);
+    const pin = this.#pinIn(shelf, client);
     let best: Lease | undefined;
     for (const slot of slotsOf(known)) {
       const lease = leaseIn(slot);
@@ -229,7 +229,7 @@ export class Mirror implements LeaseView {
     if (owner !== undefined) return owner === client;
     if (shelf.subnet.exclusions.has(address)) return false;
     return isPooled(shelf, address) || shelf.freeKeys.has(address) ||
-      this.pinOf(subnet, client) === address;
+      this.#pinIn(shelf, client) === address;
   }
 
   reservationOf(subnet: string, client: ClientKey): Reservation | undefined {
@@ -242,9 +242,9 @@ export class Mirror implements LeaseView {
 
   isAvailable(subnet: string, address: Ipv4, client: ClientKey, now: number): boolean {
     const standing = this.standingOf(subnet, address, client, now);
-    if (standing === "own") return true;
-    const pin = this.pinOf(subnet, client);
-    return standing === "free" && (pin === undefined || pin === address);
+    if (standing !== "own" && standing !== "free") return false;
+    const pin = this.pinOf(subnet, client, now);
+    return pin === undefined || pin === address;
   }
 
   pick(subnet: string, position: number, avoid: AddressSet): Ipv4 | undefined {
@@ -301,11 +301,23 @@ export class Mirror implements LeaseView {
   }
 
   /**
-   * The address that an operator has given the client for good, by keys without TTL. The client's
-   * own key says so first, so that an operator may write it before the address's.
+   * The address that an operator has given the client for good, and no other will do. While it
+   * cannot be had, because somebody else's lease of it has not run out or a key of it makes no
+   * sense, there is none: the client goes on with what it has.
    */
-  pinOf(subnet: string, client: ClientKey): Ipv4 | undefined {
-    const known = this.#shelf(subnet).clients.get(client);
+  pinOf(subnet: string, client: ClientKey, now: number): Ipv4 | undefined {
+    const pin = this.#pinIn(this.#shelf(subnet), client);
+    if (pin === undefined) return undefined;
+    const standing = this.standingOf(subnet, pin, client, now);
+    return standing === "own" || standing === "free" ? pin : undefined;
+  }
+
+  /**
+   * What the keys without TTL say. The client's own key says so first, so that an operator may
+   * write it before the address's.
+   */
+  #pinIn(shelf: Shelf, client: ClientKey): Ipv4 | undefined {
+    const known = shelf.clients.get(client);
     if (known === undefined) return undefined;
     if (known.nicRevision > 0 && known.nicLease === undefined) return known.nicAddress;
     for (const slot of slotsOf(known)) {
@@ -352,9 +364,15 @@ export class Mirror implements LeaseView {
     if (slot.unreadable !== 0) return "unreadable";
     if (shelf.clients.get(client)?.nicUnreadable === true) return "unreadable";
     if (shelf.space.indexOf(address) < 0) return "taken";
-    if (slot.leasedRevision > 0) return slot.leasedTo?.key === client ? "own" : "taken";
-    if (slot.declinedRevision > 0) return "taken";
     const { record } = slot;
+    if (slot.leasedRevision > 0) {
+      if (slot.leasedTo?.key !== client) return "taken";
+      // Pinned over the lease of another, who has been told of it and may still use the address.
+      const isAnothers = slot.leasedLease === undefined && record?.state === "bound" &&
+        record.client !== client && record.held > now;
+      return isAnothers ? "taken" : "own";
+    }
+    if (slot.declinedRevision > 0) return "taken";
     if (record !== undefined && isHeld(record, now)) {
       if (record.state !== "bound" || record.client !== client) return "taken";
       return "own";
@@ -771,7 +789,11 @@ function leaseIn(slot: Readonly<Slot>): Lease | undefined {
     const known = record?.client === leasedTo.key && record.state === "bound" ? record : undefined;
     const isPermanent = slot.leasedLease === undefined ||
       (leasedTo.nicAddress === address && leasedTo.nicLease === undefined);
-    if (known !== undefined && !isPermanent) return known;
+    if (known !== undefined && !isPermanent) {
+      // Written since the record was: another program has renewed the lease, so that the key alone
+      // says how long the address is held.
+      return slot.leasedRevision > slot.recordRevision ? { ...known, held: Infinity } : known;
+    }
     return { ...pinned(shelf, address, leasedTo.key), ...known, expires: Infinity, held: Infinity };
   }
   if (leasedRevision > 0) return undefined;

@@ -22,6 +22,7 @@ import {
   type Operation,
   type Result,
   StoreError,
+  type StoreStatus,
 } from "../../lease/store.ts";
 import type { Ipv4 } from "../../wire/address.ts";
 import {
@@ -153,6 +154,8 @@ export class EtcdStore implements LeaseStore {
   /** Clients with something in the queue or on its way, and how much. */
   readonly #busy = new Map<ClientKey, number>();
   #trouble: string | undefined = "etcd has not been reached yet";
+  /** By the clock's `elapsed`: what was committed by then, the mirror has for certain. */
+  #currentAt: number;
   /** How often something has failed: a sign of life that began before the last is no proof. */
   #failures = 0;
   #session: LeaseId | undefined;
@@ -199,6 +202,7 @@ export class EtcdStore implements LeaseStore {
     this.#spaces = spacesOf(subnets);
     this.#windows = new Windows(etcd, clock, requestTimeout);
     this.#mirror = this.#newMirror();
+    this.#currentAt = clock.elapsed();
   }
 
   get view(): LeaseView {
@@ -215,9 +219,12 @@ export class EtcdStore implements LeaseStore {
     return this.#mirror.servers;
   }
 
-  /** How many etcd leases this server has its keys on. */
-  get etcdLeases(): number {
-    return this.#windows.size;
+  status(): Required<StoreStatus> {
+    return {
+      mirrorLag: (this.#clock.elapsed() - this.#currentAt) / 1000,
+      unreadableKeys: this.#mirror.unreadable.size,
+      etcdLeases: this.#windows.size,
+    };
   }
 
   commit(operations: readonly Operation[], now: number): Promise<readonly Result[]> {
@@ -465,6 +472,8 @@ export class EtcdStore implements LeaseStore {
    */
   #ride(bind: Bind, now: number, least: number): Result | undefined {
     const { subnet, client, address, inUse } = bind;
+    // Even where a longer hold is recorded, by a server that is set otherwise or was.
+    if (this.#options.holdFactor <= 1) return undefined;
     const { record, leasedRevision, leasedTo, unreadable } = this.#mirror.slot(address);
     if (!inUse || unreadable !== 0 || record === undefined) return undefined;
     if (record.state !== "bound" || record.client !== client || record.subnet !== subnet) {
@@ -473,7 +482,7 @@ export class EtcdStore implements LeaseStore {
     if (leasedRevision > 0 && leasedTo?.key !== client) return undefined;
     // Another program has freed it, and may give it to somebody.
     if (leasedRevision === 0 && this.#mirror.hasFreeKey(subnet, address)) return undefined;
-    const pin = this.#mirror.pinOf(subnet, client);
+    const pin = this.#mirror.pinOf(subnet, client, now);
     if (pin !== undefined && pin !== address) return undefined;
     const margin = Math.min(CLOCK_MARGIN, (record.held - record.renewed) * CLOCK_MARGIN_SHARE);
     const expires = Math.min(bind.expires, Math.floor(record.held - margin));
@@ -543,6 +552,7 @@ export class EtcdStore implements LeaseStore {
     const value = JSON.stringify({ ...server, beat: ++this.#beats });
     const key = serverKey(prefix, server.id);
     const put: Step = { kind: "put", key, value, lease: this.#session };
+    const sent = this.#clock.elapsed();
     const { revision } = await this.#etcd.transact(
       { compare: [], success: [put], failure: [] },
       requestTimeout,
@@ -559,6 +569,7 @@ export class EtcdStore implements LeaseStore {
       else await this.#rest(left, (wake) => this.#onProgress = wake);
     }
     if (!this.#isWhole) throw new Error("etcd's watch is silent; reading the lease book again");
+    if (this.#mirror.revision >= revision) this.#currentAt = sent;
   }
 
   /** Reads everything at one revision, in pages, and follows what comes after. */
@@ -566,6 +577,7 @@ export class EtcdStore implements LeaseStore {
     const { prefix } = this.#options;
     const end = endOfPrefix(prefix);
     const mirror = this.#newMirror();
+    const started = this.#clock.elapsed();
     let revision = 0;
     for (let from = prefix, more = true; more;) {
       const page = await this.#etcd.read(from, end, PAGE, revision, PAGE_TIMEOUT);
@@ -579,6 +591,7 @@ export class EtcdStore implements LeaseStore {
       if (!mirror.unreadable.has(key)) this.#unreadable.delete(key);
     }
     this.#mirror = mirror;
+    this.#currentAt = started;
     this.#isWhole = true;
     this.#isFilled = false;
     this.#follow(revision);

@@ -41,7 +41,12 @@ export class Windows {
 
   /** How many etcd leases are alive, as far as is known. */
   get size(): number {
-    return this.#windows.size;
+    const now = this.#clock.now();
+    let size = 0;
+    for (const { end, lease } of this.#windows.values()) {
+      if (lease !== undefined && end + SLACK > now) size++;
+    }
+    return size;
   }
 
   /**

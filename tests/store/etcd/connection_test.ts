@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { OperatorError } from "../../../lib/config/operator_error.ts";
 import { connect, type EtcdOptions } from "../../../lib/store/etcd/connection.ts";
 import {
   type Change,
@@ -48,6 +49,8 @@ async function fails(
   assert(error instanceof EtcdError, `${error}`);
   assert.deepEqual([error.failure, message.test(error.message)], [failure, true], error.message);
   assert(!error.message.includes("\n"), error.message);
+  assert(!error.message.includes("Error: "), error.message);
+  assert(error instanceof OperatorError, "told in a line, not as a bug");
 }
 
 /** Calls until it succeeds, and says how long that took, milliseconds. */
@@ -445,6 +448,13 @@ Deno.test("etcd3 connection: TLS is verified, for names and for addresses", asyn
     });
     await fails(write(etcd, [put("k", "1")], 1000), Failure.UNAVAILABLE, /write https/);
   });
+
+  await t.step("over TLS to one that speaks in the clear: not served", async () => {
+    await using plain = await EtcdCluster.start();
+    const endpoints = plain.endpoints.map((url) => url.replace("http", "https"));
+    await using etcd = await open({ endpoints, ca });
+    await fails(write(etcd, [put("k", "1")], 1000), Failure.UNAVAILABLE, /write http:/);
+  });
 });
 
 Deno.test("etcd3 connection: a certificate for other names and addresses is refused", async () => {
@@ -732,6 +742,17 @@ Deno.test("etcd3 connection: endpoints from SRV records", async (t) => {
           : Promise.reject(new Deno.errors.NotFound("no record"));
       await using etcd = await open({ endpoints: [], srv: "example.org" });
       await write(etcd, [put("srv", "1")]);
+    });
+
+    await t.step("found by the record's own name", async () => {
+      for (const srv of ["_etcd-client._tcp.example.org", "etcd.example.org"]) {
+        answer = (name) =>
+          name === srv
+            ? Promise.resolve([{ priority: 0, weight: 0, port, target: "localhost." }])
+            : Promise.reject(new Deno.errors.NotFound("no record"));
+        await using etcd = await open({ endpoints: [], srv });
+        await write(etcd, [put("srv", "1")]);
+      }
     });
 
     await t.step("read again: calls and watches move with them", async () => {

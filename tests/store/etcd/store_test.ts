@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import type { Subnet } from "../../../lib/config/model.ts";
-import type { LeaseStore, Operation, Result } from "../../../lib/lease/store.ts";
+import type { LeaseStore } from "../../../lib/lease/store.ts";
 import { StoreError } from "../../../lib/lease/store.ts";
 import { EtcdError, Failure } from "../../../lib/store/etcd/etcd.ts";
-import type { EtcdStore, EtcdStoreOptions } from "../../../lib/store/etcd/store.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../../../lib/wire/address.ts";
 import {
   bind,
@@ -18,87 +16,9 @@ import {
 } from "../../lease/fixtures.ts";
 import { AddressSet } from "../../../lib/lease/address_set.ts";
 import { FakeClock } from "./fake_clock.ts";
-import { type Connection, FakeEtcd, type Fate } from "./fake_etcd.ts";
+import { FakeEtcd, type Fate } from "./fake_etcd.ts";
 import { openStore, PREFIX } from "./fixtures.ts";
-
-const HOUR = 3_600_000;
-const MINUTE = 60_000;
-
-/** One etcd and any number of stores on it, in a time of their own. */
-class Site implements AsyncDisposable {
-  readonly clock = new FakeClock(EPOCH);
-  readonly etcd = new FakeEtcd(this.clock);
-  readonly notices: string[] = [];
-  readonly #stores: EtcdStore[] = [];
-
-  async open(
-    more: Partial<EtcdStoreOptions> = {},
-    subnets: readonly Subnet[] = [subnetOf()],
-    etcd: Connection = this.etcd.connect(),
-  ): Promise<EtcdStore> {
-    const store = await openStore(etcd, this.clock, subnets, {
-      server: { id: `server-${this.#stores.length}` },
-      onNotice: (line) => this.notices.push(line),
-      ...more,
-    });
-    this.#stores.push(store);
-    return store;
-  }
-
-  get now(): number {
-    return this.clock.now();
-  }
-
-  /** Lets time pass: TTLs fire, and every store does what a server's round asks of it. */
-  async pass(milliseconds: number): Promise<void> {
-    for (let left = milliseconds; left > 0;) {
-      const step = Math.min(left, left > 10 * MINUTE ? 2 * MINUTE : 1000);
-      await this.jump(step);
-      left -= step;
-      for (const store of this.#stores) {
-        const due = store.due(this.now, 100);
-        if (due.length > 0) {
-          await store.commit(
-            due.map((address): Operation => ({ kind: "expire", address })),
-            this.now,
-          );
-        }
-      }
-    }
-  }
-
-  /** Lets time pass without every beat in between. */
-  async jump(milliseconds: number): Promise<void> {
-    const inFull = Math.min(milliseconds, 4000);
-    this.clock.skipTo(this.now + milliseconds - inFull);
-    await this.clock.pass(inFull);
-    this.etcd.expire();
-    await this.clock.turn();
-  }
-
-  async commit(store: LeaseStore, operation: Operation): Promise<Result> {
-    return (await store.commit([operation], this.now))[0]!;
-  }
-
-  async done(store: LeaseStore, operation: Operation) {
-    const result = await this.commit(store, operation);
-    assert.equal(result.kind, "done", JSON.stringify(result));
-    return result as Extract<Result, { kind: "done" }>;
-  }
-
-  /** The site's keys, without servers and records. */
-  keys(): Record<string, string> {
-    const all = Object.entries(this.etcd.dump(PREFIX));
-    return Object.fromEntries(
-      all.map(([key, value]) => [key.slice(PREFIX.length), value] as const)
-        .filter(([key]) => !/(^|::)(servers|leases)::/.test(key)),
-    );
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const store of this.#stores) await store.close();
-  }
-}
+import { HOUR, MINUTE, Site } from "./site.ts";
 
 const FREE = {
   "ips::free::10.0.0.10": "10.0.0.10",
@@ -391,7 +311,7 @@ Deno.test("EtcdStore: addresses an operator adds serve until they are freed, the
   assert.equal(site.etcd.get(`${PREFIX}ips::free::${added}`), undefined);
   assert.equal((await site.commit(store, bind("aa:01", added, EPOCH + HOUR))).kind, "taken");
   site.etcd.delete(`${PREFIX}ips::free::10.9.9.9`);
-  assert.equal(store.unreadable.size, 1);
+  assert.equal(store.status().unreadableKeys, 1);
   // The same when its lease runs out.
   site.etcd.put(`${PREFIX}ips::free::${added}`, added);
   await site.clock.turn();
@@ -412,6 +332,7 @@ Deno.test("EtcdStore: values that make no sense are named, left alone, and not l
   for (const [key, value] of Object.entries(bad)) site.etcd.put(PREFIX + key, value);
   await site.clock.turn();
   assert.equal(store.unreadable.size, 4);
+  assert.equal(store.status().unreadableKeys, 4);
   assert.equal(site.notices.length, 4);
   assert.deepEqual(store.view.counts("").free, 1);
   for (let n = 10; n < 13; n++) {
@@ -436,7 +357,7 @@ Deno.test("EtcdStore: values that make no sense are named, left alone, and not l
   site.etcd.put(`${PREFIX}ips::free::10.0.0.10`, "10.0.0.10");
   site.etcd.delete(`${PREFIX}ips::leased::10.0.0.11`, `${PREFIX}leases::10.0.0.12`);
   await site.clock.turn();
-  assert.equal(store.unreadable.size, 1);
+  assert.equal(store.status().unreadableKeys, 1);
   for (let n = 10; n < 13; n++) {
     await site.done(store, bind(clientNumber(n), `10.0.0.${n}`, site.now + HOUR));
   }
@@ -540,12 +461,132 @@ Deno.test("EtcdStore rides through while etcd is away: renewals only, within the
 Deno.test("EtcdStore with a hold of one lease neither rides through nor skips writes", async () => {
   await using site = new Site();
   const connection = site.etcd.connect();
-  const store = await site.open({ holdFactor: 1 }, undefined, connection);
+  const [store, longer] = [
+    await site.open({ holdFactor: 1 }, undefined, connection),
+    await site.open(),
+  ];
+  const renew = (client: string, address: string, seconds = 3600) =>
+    bind(client, address, site.now + seconds * 1000, { inUse: true });
+  const { lease } = await site.done(store, bind("aa:01", "10.0.0.10", EPOCH + HOUR));
+  assert.deepEqual([lease.expires, lease.held], [EPOCH + HOUR, EPOCH + HOUR]);
+  // The other server holds twice as long, and both keep to what is recorded.
+  await site.done(longer, bind("aa:02", "10.0.0.11", EPOCH + HOUR));
+  await site.pass(MINUTE);
+  for (
+    const [renewal, held] of [
+      [renew("aa:01", "10.0.0.10"), EPOCH + MINUTE + HOUR],
+      [renew("aa:01", "10.0.0.10", 600), EPOCH + MINUTE + HOUR],
+      [renew("aa:02", "10.0.0.11"), EPOCH + 2 * HOUR],
+      [renew("aa:02", "10.0.0.11", 600), EPOCH + 2 * HOUR],
+    ] as const
+  ) {
+    const before = site.etcd.transactions;
+    assert.equal((await site.done(store, renewal)).lease.held, held);
+    assert.equal(site.etcd.transactions, before + 1);
+  }
+  connection.cut(true);
+  await site.clock.pass(5000);
+  for (const [client, address] of [["aa:01", "10.0.0.10"], ["aa:02", "10.0.0.11"]] as const) {
+    assert.equal((await site.commit(store, renew(client, address))).kind, "unknown");
+  }
+  connection.cut(false);
+  await site.clock.pass(5000);
+  await site.done(store, renew("aa:01", "10.0.0.10"));
+});
+
+Deno.test("EtcdStore with a hold of one lease frees an address soon after it, and not before", async () => {
+  for (const holdFactor of [1, 1.5]) {
+    await using site = new Site();
+    const [one, two] = [await site.open({ holdFactor }), await site.open({ holdFactor })];
+    await site.done(one, bind("aa:01", "10.0.0.10", EPOCH + HOUR));
+    const hold = holdFactor * HOUR;
+    const end = site.etcd.get(PREFIX + A)!.lease!;
+    await site.pass(hold - MINUTE);
+    assert.equal(site.etcd.get(PREFIX + A)?.lease, end, "the key has not gone before the lease");
+    const claim = bind("aa:02", "10.0.0.10", site.now + HOUR);
+    assert.equal((await site.commit(two, claim)).kind, "taken");
+    await site.pass(MINUTE + hold / 8 + 3 * MINUTE);
+    assert.deepEqual(site.keys(), FREE);
+    assert.equal(two.view.counts("").free, 4);
+    // By the record too: the keys may go early.
+    await site.done(one, bind("aa:01", "10.0.0.10", site.now + HOUR));
+    site.etcd.revokeAll();
+    await site.clock.turn();
+    const other = bind("aa:02", "10.0.0.10", site.now + HOUR);
+    assert.equal((await site.commit(two, other)).kind, "taken");
+  }
+});
+
+Deno.test("EtcdStore writes every renewal when told to, and rides through all the same", async () => {
+  await using site = new Site();
+  const connection = site.etcd.connect();
+  const store = await site.open({ skipWrites: false }, undefined, connection);
   await site.done(store, bind("aa:01", "10.0.0.10", EPOCH + HOUR));
   await site.pass(MINUTE);
+  const renew = () => bind("aa:01", "10.0.0.10", site.now + HOUR, { inUse: true });
   const before = site.etcd.transactions;
-  await site.done(store, bind("aa:01", "10.0.0.10", site.now + HOUR, { inUse: true }));
+  assert.equal((await site.done(store, renew())).lease.held, EPOCH + MINUTE + 2 * HOUR);
   assert.equal(site.etcd.transactions, before + 1);
+  connection.cut(true);
+  await site.clock.pass(5000);
+  await site.done(store, renew());
+  connection.cut(false);
+  await site.clock.pass(5000);
+});
+
+Deno.test("EtcdStore.status: how long ago the mirror was known to be current", async () => {
+  await using site = new Site();
+  const connection = site.etcd.connect();
+  const store = await site.open({}, undefined, connection);
+  for (let n = 0; n < 20; n++) {
+    await site.clock.pass(700);
+    assert.ok(store.status().mirrorLag <= 2.1, `${store.status().mirrorLag} s`);
+  }
+  for (
+    const [fail, mend] of [
+      [() => connection.cut(true), () => connection.cut(false)],
+      [() => site.etcd.freeze(), () => site.etcd.thaw()],
+    ] as const
+  ) {
+    fail();
+    await site.clock.pass(10_000);
+    assert.ok(store.status().mirrorLag >= 10, `${store.status().mirrorLag} s`);
+    mend();
+    await site.clock.pass(8000);
+    assert.ok(store.status().mirrorLag <= 2.1, `${store.status().mirrorLag} s`);
+  }
+  // When the watch alone is silent, the book is read anew again and again, which is as good.
+  connection.hold();
+  await site.clock.pass(20_000);
+  assert.ok(store.status().mirrorLag <= 5, `${store.status().mirrorLag} s`);
+  connection.release();
+  await site.clock.pass(5000);
+});
+
+Deno.test("EtcdStore.status: an etcd that was never there is behind since the start", async () => {
+  await using site = new Site();
+  const connection = site.etcd.connect();
+  connection.cut(true);
+  const opening = site.open({}, undefined, connection);
+  await site.clock.pass(20_000);
+  assert.equal((await opening).status().mirrorLag, 20);
+  connection.cut(false);
+  await site.clock.pass(5000);
+  assert.ok((await opening).status().mirrorLag <= 2.1);
+});
+
+Deno.test("EtcdStore.status counts the etcd leases that live", async () => {
+  await using site = new Site();
+  const store = await site.open();
+  assert.equal(store.status().etcdLeases, 0);
+  await site.done(store, bind("aa:01", "10.0.0.10", EPOCH + HOUR));
+  await site.clock.turn();
+  // The window's, and the next one's ahead of need.
+  assert.equal(store.status().etcdLeases, 2);
+  await site.done(store, bind("aa:02", "10.0.0.11", EPOCH + HOUR));
+  assert.equal(store.status().etcdLeases, 2);
+  await site.pass(4 * HOUR);
+  assert.equal(store.status().etcdLeases, 0);
 });
 
 Deno.test("EtcdStore never calls an unknown outcome a success, and finds out afterwards", async () => {
