@@ -24,6 +24,8 @@ export interface Measurement {
   readonly drops: number;
   /** The two delays of an exchange added, milliseconds. */
   readonly averageDelay: number;
+  /** The middle delay from REQUEST to ACK, milliseconds; undefined at high rates. */
+  readonly medianAckDelay: number | undefined;
   /** The worst delay of either half, milliseconds. */
   readonly worstDelay: number;
   readonly cpuSecondsPerThousand: number;
@@ -51,6 +53,8 @@ export interface Score {
   readonly peak: Measurement | undefined;
   /** At three times that rate. */
   readonly overload: Measurement | undefined;
+  /** At a rate that is little for every server. */
+  readonly calm: Measurement;
 }
 
 /** What a server must answer in full before it is measured, clients in one second. */
@@ -85,7 +89,12 @@ export async function measure(
     await using server = await startContender(contender, site, directory, pool);
     await warmUp(site, contender.name, rate, length.warmUp);
     const before = await usageOfAll(server.pids);
-    const { offer, ack, overrun } = await perfdhcp(site, rate, seconds, CLIENTS.measured);
+    const { offer, ack, medianAckDelay, overrun } = await perfdhcp(
+      site,
+      rate,
+      seconds,
+      CLIENTS.measured,
+    );
     const after = await usageOfAll(server.pids);
     return {
       asked: rate,
@@ -94,6 +103,7 @@ export async function measure(
       servedRate: ack.received / seconds,
       drops: offer.sent > 0 ? 1 - ack.received / offer.sent : 1,
       averageDelay: offer.averageDelay + ack.averageDelay,
+      medianAckDelay,
       worstDelay: Math.max(offer.worstDelay, ack.worstDelay),
       cpuSecondsPerThousand: ack.received > 0
         ? (after.cpuSeconds - before.cpuSeconds) / ack.received * 1000

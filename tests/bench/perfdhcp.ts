@@ -23,7 +23,12 @@ export interface Report {
   readonly offer: Exchange;
   /** REQUEST to ACK. */
   readonly ack: Exchange;
+  /** The middle one of the delays from REQUEST to ACK, milliseconds; undefined at high rates. */
+  readonly medianAckDelay: number | undefined;
 }
+
+/** Up to so many exchanges a second perfdhcp notes the time of each: more would keep it busy. */
+const TIMED = 2000;
 
 function readExchange(text: string, name: string): Exchange {
   const at = text.lastIndexOf(`***Statistics for: ${name}***`);
@@ -48,7 +53,19 @@ export function readReport(text: string): Report {
   return {
     offer: readExchange(text, "DISCOVER-OFFER"),
     ack: readExchange(text, "REQUEST-ACK"),
+    medianAckDelay: readMedian(text, "REQUEST-ACK"),
   };
+}
+
+/** The middle delay, milliseconds, of those that `-x t` has printed; undefined without them. */
+function readMedian(text: string, name: string): number | undefined {
+  const [, section = ""] = text.split(`***Timestamps for packets: ${name}***`);
+  const [own = ""] = section.split("***", 1);
+  const delays = Array.from(
+    own.matchAll(/^sent \/ received: (\d+\.\d+) \/ (\d+\.\d+)$/gm),
+    ([, sent, received]) => (Number(received) - Number(sent)) * 1000,
+  );
+  return delays.sort((a, b) => a - b)[Math.floor(delays.length / 2)];
 }
 
 /** The first clients' hardware addresses: those that are measured have never been seen before. */
@@ -67,7 +84,7 @@ export async function perfdhcp(
   const argv = site.generator.inside(
     ...["perfdhcp", "-4", "-l", GENERATOR.interface],
     ...["-r", String(rate), "-p", String(seconds), "-R", "1000000"],
-    ...["-b", `mac=${clients}`],
+    ...["-b", `mac=${clients}`, ...(rate <= TIMED ? ["-x", "t"] : [])],
     // Wait for answers under way, in microseconds; its own "Rate" counts this wait, ours does not.
     ...["-W", "300000"],
   );

@@ -38,7 +38,22 @@ Deno.test("readReport reads both exchanges", () => {
   assert.deepEqual(readReport(REPORT), {
     offer: { sent: 100, received: 99, averageDelay: 0.459, worstDelay: 3.1 },
     ack: { sent: 99, received: 98, averageDelay: 0.5, worstDelay: 4.25 },
+    medianAckDelay: undefined,
   });
+});
+
+Deno.test("readReport finds the middle delay from REQUEST to ACK", () => {
+  const timed = `${REPORT}
+***Timestamps for packets: DISCOVER-OFFER***
+sent / received: 000000.000100 / 000000.900000
+
+***Timestamps for packets: REQUEST-ACK***
+sent / received: 000000.999900 / 000001.001400
+sent / received: 000001.100000 / 000001.100500
+sent / received: 000001.200000 / 000001.290000
+
+`;
+  assert.equal(readReport(timed).medianAckDelay?.toFixed(3), "1.500");
 });
 
 Deno.test("readReport gives no delay when nothing was received", () => {

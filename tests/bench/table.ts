@@ -38,6 +38,11 @@ const ROWS: readonly Row[] = [
   ["Served when asked for three times that", ({ overload }) => cell(overload, perSecond)],
   ["really sent then, DISCOVERs/s", ({ overload }) => cell(overload, (m) => m.sentRate.toFixed(0))],
   ["delay then, average / worst", ({ overload }) => cell(overload, delays)],
+  [
+    "Delay of a REQUEST at 1,000/s, median",
+    ({ calm }) =>
+      calm.medianAckDelay === undefined ? "none" : `${calm.medianAckDelay.toFixed(1)} ms`,
+  ],
 ];
 
 /** A Markdown table, one column per server. */
