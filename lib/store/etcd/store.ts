@@ -67,6 +67,8 @@ export interface EtcdStoreOptions {
   readonly holdFactor: number;
   /** Whether a renewal that the hold covers is answered without writing. True when left out. */
   readonly skipWrites?: boolean;
+  /** The most claims in one transaction. 100 when left out. */
+  readonly mostClaims?: number;
   /** etcd's --max-txn-ops. 128 when left out. */
   readonly maxTransactionOperations?: number;
   /** Told of what an operator should know, one line each. */
@@ -313,7 +315,7 @@ export class EtcdStore implements LeaseStore {
 
   #maySetOff(): boolean {
     if (this.#flights.size === 0) return this.#queue.length > 0 || this.#chores.length > 0;
-    return this.#flights.size < MOST_FLIGHTS && this.#queue.length >= MOST_CLAIMS;
+    return this.#flights.size < MOST_FLIGHTS && this.#queue.length >= this.#mostClaims;
   }
 
   async #commit(claims: readonly Claim[]): Promise<void> {
@@ -340,6 +342,10 @@ export class EtcdStore implements LeaseStore {
       this.#options.onCommit?.((this.#clock.elapsed() - started) / 1000, claims.length);
     }
     this.#conclude(claims, leases, result);
+  }
+
+  get #mostClaims(): number {
+    return this.#options.mostClaims ?? MOST_CLAIMS;
   }
 
   /**
@@ -371,7 +377,7 @@ export class EtcdStore implements LeaseStore {
         return true;
       }
       const heaviest = Math.max(weight, weightOf(plan));
-      const fits = claims.length < MOST_CLAIMS && claims.length + 1 + heaviest <= most;
+      const fits = claims.length < this.#mostClaims && claims.length + 1 + heaviest <= most;
       if (!fits && claims.length > 0) return false;
       weight = heaviest;
       claims.push({ pending, plan });

@@ -79,6 +79,8 @@ class Judge {
 async function play(
   events: readonly Event[],
   holdFactors: readonly number[],
+  mostClaims: number,
+  delays: readonly number[],
 ): Promise<{ readonly done: number; ridden: number }> {
   const clock = new FakeClock(EPOCH);
   const etcd = new FakeEtcd(clock);
@@ -86,13 +88,19 @@ async function play(
   const subnet = subnetOf({ pools: ["10.0.0.10-10.0.0.12"] });
   const connections: Connection[] = [];
   const stores: LeaseStore[] = [];
+  let calls = 0;
+  /** Calls and answers overtake each other. */
+  const pause = async () => {
+    for (let left = delays[calls++ % delays.length]!; left > 0; left--) await Promise.resolve();
+  };
   for (const [index, id] of ["one", "two"].entries()) {
-    const connection = etcd.connect({ fate: () => fates.pop() ?? "well" });
+    const connection = etcd.connect({ fate: () => fates.pop() ?? "well", pause });
     connections.push(connection);
     stores.push(
       await openStore(connection, clock, [subnet], {
         server: { id },
         holdFactor: holdFactors[index]!,
+        mostClaims,
       }),
     );
   }
@@ -207,8 +215,11 @@ Deno.test("EtcdStore: two servers, lost answers and lagging mirrors never double
     fc.asyncProperty(
       fc.array(event, { minLength: 10, maxLength: 120, size: "max" }),
       fc.constantFrom([2, 2], [2, 2], [1, 2], [1, 1]),
-      async (events, holdFactors) => {
-        const result = await play(events, holdFactors);
+      // Few to a transaction: then several are under way at once.
+      fc.constantFrom(1, 2, 100),
+      fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 20 }),
+      async (events, holdFactors, mostClaims, delays) => {
+        const result = await play(events, holdFactors, mostClaims, delays);
         done += result.done;
         ridden += result.ridden;
       },
