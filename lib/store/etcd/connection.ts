@@ -65,6 +65,7 @@ import {
   encodeTransaction,
   type WatchNews,
 } from "./messages.ts";
+import { targetOf } from "./names.ts";
 import { errorOf, judge, type Manner, type Trouble, type Verdict } from "./failure.ts";
 
 /** Where etcd is and who asks. The paths are those of PEM files. */
@@ -131,7 +132,6 @@ const CHANNEL: ChannelOptions = {
   "grpc.keepalive_timeout_ms": 3000,
   "grpc.initial_reconnect_backoff_ms": 100,
   "grpc.max_reconnect_backoff_ms": RECONNECT_LONGEST,
-  "grpc.dns_min_time_between_resolutions_ms": 5000,
   // Who repeats a call is decided here, knowing what it does.
   "grpc.enable_retries": 0,
   "grpc.service_config_disable_resolution": 1,
@@ -197,11 +197,12 @@ class Member {
     const known = certificates.cert === undefined ? "anonymous" : "identified";
     this.manner = endpoint.secure ? known : "plain";
     const { credentials, options } = securityOf(endpoint, certificates);
-    const address = `dns:${this.name}`;
-    this.#channel = new Channel(address, credentials, { ...CHANNEL, ...options });
+    const target = targetOf(endpoint);
+    this.#channel = new Channel(target, credentials, { ...CHANNEL, ...options });
     const lent = lend(this.#channel);
     this.#etcd = new Etcd3({
-      hosts: address,
+      // Only a name here: the channel is ours.
+      hosts: `dns:${this.name}`,
       faultHandling: { global: noop, host: () => noop },
       grpcOptions: {
         // One connection for all services, secured our way: etcd3 itself knows no certificates
