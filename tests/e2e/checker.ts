@@ -4,8 +4,12 @@
  *
  * A hold begins with the ACK on the wire. It ends when the client must stop by its own reckoning,
  * which counts from the instant it sent the REQUEST (RFC 2131 section 4.4.1), or earlier with its
- * RELEASE or DECLINE, with a NAK to its request for that address, or with an ACK that gives it
- * another address.
+ * RELEASE or DECLINE, with a NAK to its request for that address, or when it takes another: with its
+ * REQUEST for what it was offered, since a client that selects has no address (RFC 2131, figure 5).
+ *
+ * An ACK to a transaction that its client has left, for it has begun another since, gives nothing:
+ * the client discards it (RFC 2131 section 4.4.1). So a server that was frozen may say what it likes
+ * to nobody.
  *
  * @module
  */
@@ -48,6 +52,8 @@ export function holdsOf(packets: readonly Packet[]): Hold[] {
   const current = new Map<string, Hold>();
   /** The latest REQUEST by client and transaction. */
   const requests = new Map<string, Packet>();
+  /** The latest transaction by client. */
+  const transactions = new Map<string, number>();
 
   const end = (hold: Hold | undefined, at: number, ending: Ending) => {
     if (!hold || hold.until <= at) return;
@@ -61,14 +67,19 @@ export function holdsOf(packets: readonly Packet[]): Hold[] {
     const hold = current.get(client);
     const asked = addressOption(message, OPTION.requestedAddress);
     const transaction = `${client} ${message.xid}`;
+    if (message.op === 1) transactions.set(client, message.xid);
     switch (typeOf(message)) {
       case "REQUEST":
         requests.set(transaction, packet);
+        if (message.options.has(OPTION.serverIdentifier) && hold?.address !== asked) {
+          end(hold, at, "moved");
+        }
         break;
       case "ACK": {
         const lease = secondsOption(message, OPTION.leaseTime);
         // The answer to an INFORM gives no address.
         if (message.yiaddr === "0.0.0.0" || lease === undefined) break;
+        if ((transactions.get(client) ?? message.xid) !== message.xid) break;
         const expiry = (requests.get(transaction)?.at ?? at) + lease * 1000;
         if (hold && hold.address === message.yiaddr && hold.until >= at) {
           hold.until = expiry;

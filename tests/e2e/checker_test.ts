@@ -56,6 +56,28 @@ Deno.test("check counts a lease from the client's REQUEST", () => {
   assert.equal(check([ack(3, A), ack(20.5, B)]).doubled.length, 1);
 });
 
+Deno.test("check ends a hold when its client selects another address", () => {
+  const request = packet(5, "REQUEST", A, { requested: ELEVEN, server: "10.6.9.1" });
+  assert.deepEqual(story([ack(0, A), request, ack(6, A, ELEVEN)]), [
+    [A, TEN, 0, 5, "moved"],
+    [A, ELEVEN, 6, 25, "expired"],
+  ]);
+  const same = packet(5, "REQUEST", A, { requested: TEN });
+  assert.deepEqual(story([ack(0, A), same, ack(6, A)]), [[A, TEN, 0, 25, "expired"]]);
+});
+
+Deno.test("check leaves out an ACK that comes when its client has begun another transaction", () => {
+  const request = packet(0, "REQUEST", A, { requested: TEN, xid: 1 });
+  const late = packet(9, "ACK", A, { yiaddr: TEN, lease: 20, xid: 1 });
+  for (const type of ["DISCOVER", "RELEASE", "REQUEST"] as const) {
+    assert.deepEqual(check([request, packet(8, type, A, { xid: 2 }), late]).holds, [], type);
+  }
+  const again = packet(8, "REQUEST", A, { requested: TEN, xid: 1 });
+  assert.deepEqual(story([request, again, late]), [[A, TEN, 9, 28, "expired"]]);
+  const other = packet(8, "DISCOVER", B, { xid: 2 });
+  assert.equal(check([request, other, late]).holds.length, 1);
+});
+
 Deno.test("check extends a hold at every renewal", () => {
   assert.deepEqual(story([ack(0, A), ack(10, A), ack(20, A)]), [[A, TEN, 0, 40, "expired"]]);
 });

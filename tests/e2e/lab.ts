@@ -79,6 +79,31 @@ export interface PlugOptions {
   readonly mac?: string;
 }
 
+/** A host's plug in a wire, which can be pulled without either end noticing. */
+export class Plug {
+  readonly #wire: Host;
+  readonly #port: string;
+
+  constructor(wire: Host, port: string) {
+    this.#wire = wire;
+    this.#port = port;
+  }
+
+  /** From now on every packet vanishes, both ways. */
+  async cut(): Promise<void> {
+    await this.#set("0");
+  }
+
+  async mend(): Promise<void> {
+    await this.#set("3");
+  }
+
+  /** The bridge's port states: 0 disabled, 3 forwarding. */
+  async #set(state: "0" | "3"): Promise<void> {
+    await this.#wire.ip("link", "set", this.#port, "type", "bridge_slave", "state", state);
+  }
+}
+
 /** Everything one test made; `await using lab = await Lab.make()` takes it down again. */
 export class Lab implements AsyncDisposable {
   /** What to print when the test fails. */
@@ -127,7 +152,7 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Plugs an interface of `host` into `wire`, up, with its address. */
-  async plug(host: Host, wire: Host, options: PlugOptions): Promise<void> {
+  async plug(host: Host, wire: Host, options: PlugOptions): Promise<Plug> {
     // Bridge ports are named by number: titles are too long for interface names.
     const port = `p${this.#made++}`;
     const mac = options.mac ? ["address", options.mac] : [];
@@ -140,6 +165,7 @@ export class Lab implements AsyncDisposable {
       await host.ip("address", "add", options.address, "brd", "+", "dev", options.name);
     }
     await host.ip("link", "set", options.name, "up");
+    return new Plug(wire, port);
   }
 
   /** Takes an interface out of a host for good. */

@@ -102,7 +102,7 @@ export function serveCommand(lab: Lab, options: ServerOptions): string[] {
   const flags: Record<string, string> = {
     "dhcp.server-if": options.interface ?? "lan0",
     ...options.flags,
-    ...("etcd.discovery.endpoints" in options.flags
+    ...(Object.keys(options.flags).some((name) => name.startsWith("etcd.discovery."))
       ? {}
       : { "store.path": options.store ?? `${lab.directory}/leases.db` }),
     "admin-addr": `127.0.0.1:${ADMIN_PORT}`,

@@ -325,7 +325,7 @@ async function run(program: string, args: readonly string[], cwd: string): Promi
 }
 
 /** An authority, and certificates that it signed: `server` for these names, and `client`. */
-async function makeCertificates(
+export async function makeCertificates(
   directory: string,
   names: readonly string[],
 ): Promise<TestCertificates> {
