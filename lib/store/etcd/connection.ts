@@ -329,7 +329,9 @@ class Connection implements Etcd {
   #cluster: string | undefined;
   /** Those that SRV records named last. */
   #named = new Set<string>();
+  /** The next refresh, and when it is, by `performance.now()`; undefined while one is under way. */
   #refresher: ReturnType<typeof setTimeout> | undefined;
+  #refreshAt: number | undefined;
   #discovering: Promise<void> | undefined;
   readonly #closing = new AbortController();
 
@@ -555,6 +557,7 @@ class Connection implements Etcd {
     member.suspectUntil = performance.now() + SUSPICION;
     member.examined = false;
     if (this.#current === member) this.#current = undefined;
+    if (this.#current === undefined) this.#refreshSoon();
     if (this.#members.size === 1) return;
     for (const watch of [...member.watches]) watch.move();
   }
@@ -580,14 +583,28 @@ class Connection implements Etcd {
   }
 
   #refreshIn(milliseconds: number): void {
+    this.#refreshAt = performance.now() + milliseconds;
     this.#refresher = setTimeout(async () => {
+      this.#refreshAt = undefined;
       // What fails here shows in the calls, or does not matter.
       if (this.#options.srv !== undefined) await this.#discover().catch(() => {});
       await this.#refreshMembers().catch(() => {});
       if (this.#closing.signal.aborted) return;
-      const { refresh = REFRESH } = this.#options;
-      this.#refreshIn(this.#current === undefined ? Math.min(refresh, REFRESH_LOST) : refresh);
+      this.#refreshIn(this.#current === undefined ? this.#soon : this.#options.refresh ?? REFRESH);
     }, milliseconds);
+  }
+
+  /** Nobody serves us: where etcd is may have changed, which the next refresh must not wait for. */
+  #refreshSoon(): void {
+    if (this.#refreshAt === undefined || this.#closing.signal.aborted) return;
+    if (this.#refreshAt <= performance.now() + this.#soon) return;
+    clearTimeout(this.#refresher);
+    this.#refreshIn(this.#soon);
+  }
+
+  /** How long until the next refresh while no member serves us, milliseconds. */
+  get #soon(): number {
+    return Math.min(this.#options.refresh ?? REFRESH, REFRESH_LOST);
   }
 
   /** Discovers endpoints, or gives up at an instant. */

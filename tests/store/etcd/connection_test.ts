@@ -772,6 +772,28 @@ Deno.test("etcd3 connection: endpoints from SRV records", async (t) => {
       assert.deepEqual(ends, []);
     });
 
+    await t.step(
+      "read again soon once nobody serves us, however rarely it is otherwise",
+      async () => {
+        const first = new Wire(cluster.endpoints[0]!);
+        await using second = new Wire(cluster.endpoints[0]!);
+        let [target, questions] = [first.endpoint, 0];
+        answer = (name) => {
+          if (name.includes("-ssl.")) return Promise.reject(new Deno.errors.NotFound("no record"));
+          questions++;
+          const port = Number(target.split(":")[1]);
+          return Promise.resolve([{ priority: 0, weight: 0, port, target: "127.0.0.1." }]);
+        };
+        await using etcd = await open({ endpoints: [], srv: "example.org", refresh: 3_600_000 });
+        await write(etcd, [put("soon", "1")]);
+        await until(() => questions === 2, "the first regular reading");
+        await write(etcd, [put("soon", "2")]);
+        target = second.endpoint;
+        await first[Symbol.asyncDispose]();
+        await eventually(() => etcd.read("soon", "sooo", 1, 0, TIMEOUT), 20_000);
+      },
+    );
+
     await t.step("none", async () => {
       answer = () => Promise.reject(new Deno.errors.NotFound("no record"));
       await using etcd = await open({ endpoints: [], srv: "example.org" });
