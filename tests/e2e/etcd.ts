@@ -2,7 +2,7 @@
  * etcd in namespaces: every member on a host of its own, to be killed, frozen and cut off.
  *
  * ```text
- *   wire "backbone"
+ *   wire "backbone" 10.6.7.0/24
  *      |-- 10.6.7.11 "etcd 0"   peers 2380, clients 2379, and by loopback 2381 for the test
  *      |-- 10.6.7.12 "etcd 1"
  *      |-- 10.6.7.13 "etcd 2"
@@ -145,7 +145,8 @@ export class Etcd implements AsyncDisposable {
       const peer = `http://${address}:2380`;
       const command = [
         ...["etcd", "--name", `m${i}`, "--data-dir", `${lab.directory}/etcd${i}`],
-        ...["--listen-client-urls", client, "--advertise-client-urls", client],
+        ...["--listen-client-urls", `${scheme}://0.0.0.0:2379`],
+        ...["--advertise-client-urls", client],
         ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
         ...["--initial-cluster", peers, "--listen-metrics-urls", "http://127.0.0.1:2381"],
         ...["--logger", "zap", "--bcrypt-cost", "4"],
@@ -188,16 +189,23 @@ export class Etcd implements AsyncDisposable {
     });
   }
 
-  /** What an operator does, on the first member's host: prints what etcdctl does. */
+  /** What an operator does, on the last member's host: returns what etcdctl prints. */
   async etcdctl(...args: string[]): Promise<string> {
     const { ca, cert, key } = this.certificates ?? {};
-    const { host, address } = this.members[0]!;
+    const { host, address } = this.members.at(-1)!;
     return await run(host.inside(
       ...["env", "ETCDCTL_API=3", "etcdctl"],
       `--endpoints=${ca === undefined ? "http" : "https"}://${address}:2379`,
       ...(ca === undefined ? [] : [`--cacert=${ca}`, `--cert=${cert}`, `--key=${key}`]),
       ...args,
     ));
+  }
+
+  /** Says for good that a client has an address, as an operator may: it is offered no other. */
+  async pin(prefix: string, chaddr: string, address: string): Promise<void> {
+    await this.etcdctl("put", `${prefix}nics::leased::${chaddr}`, address);
+    await this.etcdctl("put", `${prefix}ips::leased::${address}`, chaddr);
+    await this.etcdctl("del", `${prefix}ips::free::${address}`);
   }
 
   async #setPasswords(prefix: string): Promise<void> {

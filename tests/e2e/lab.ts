@@ -173,6 +173,17 @@ export class Lab implements AsyncDisposable {
     await host.ip("link", "del", name);
   }
 
+  /**
+   * Gives a host a file of its own in /etc, such as `hosts` or `resolv.conf`. Programs started after
+   * that see it, and what it is overwritten with.
+   */
+  async etc(host: Host, file: string, text: string): Promise<void> {
+    const directory = `/etc/netns/${host.netns}`;
+    await this.#janitor.owns("directory", directory);
+    await Deno.mkdir(directory, { recursive: true });
+    await Deno.writeTextFile(`${directory}/${file}`, text);
+  }
+
   /** Mounts a small file system of its own and returns its path. */
   async tmpfs(title: string, size: string): Promise<string> {
     const path = `${this.directory}/${title}`;

@@ -18,7 +18,17 @@ import { SimulatedClient } from "./simulated_client.ts";
 
 const PIPE = new URL("./udp_pipe.ts", import.meta.url).pathname;
 
-/** How a swarm is to live. */
+/** How clients come and go. */
+export interface Unrest {
+  /** How many addresses the pool has beyond the clients. */
+  readonly spare: number;
+  /** For how long one is out of reach that was left without a word, or declined, milliseconds. */
+  readonly spareFor: number;
+  /** How long a client is content on average before it does something, milliseconds. */
+  readonly contentment: number;
+}
+
+/** What a swarm is. */
 export interface SwarmOptions {
   readonly clients: number;
   /** The host's own address and prefix length on the wire. */
@@ -26,12 +36,6 @@ export interface SwarmOptions {
   /** A prefix that has the whole pool in it and neither servers nor this host. */
   readonly pool: string;
   readonly random: Random;
-  /** How many addresses the pool has beyond the clients. */
-  readonly spare: number;
-  /** For how long one is out of reach that was left without a word, or declined, milliseconds. */
-  readonly spareFor: number;
-  /** How long a client is content on average before it does something, milliseconds. */
-  readonly contentment: number;
 }
 
 /** How much of the spare addresses clients that left without a word may have. */
@@ -79,8 +83,9 @@ export class Swarm implements AsyncDisposable {
   readonly #process: Process;
   readonly #options: SwarmOptions;
   readonly #seats: readonly Seat[];
-  readonly #forsaken: Ration;
-  readonly #released: Ration;
+  #forsaken = new Ration(0, 0);
+  #released = new Ration(0, 0);
+  #contentment = 0;
   #isRestless = false;
   #isOver = false;
   #running: Promise<void> | undefined;
@@ -88,8 +93,6 @@ export class Swarm implements AsyncDisposable {
   private constructor(process: Process, options: SwarmOptions) {
     this.#process = process;
     this.#options = options;
-    this.#forsaken = new Ration(options.spare * FORSAKEN_SHARE, options.spareFor);
-    this.#released = new Ration(options.spare * RELEASED_SHARE, LATELY);
     this.#seats = Array.from({ length: options.clients }, () => ({
       client: new SimulatedClient(newMac(), options.random, (to, message) => {
         const line = `${to ?? "255.255.255.255"} 67 ${encodeBootp(message).toHex()}\n`;
@@ -152,8 +155,11 @@ export class Swarm implements AsyncDisposable {
   }
 
   /** From now on clients come and go. */
-  unrest(): void {
+  unrest({ spare, spareFor, contentment }: Unrest): void {
     this.#isRestless = true;
+    this.#forsaken = new Ration(spare * FORSAKEN_SHARE, spareFor);
+    this.#released = new Ration(spare * RELEASED_SHARE, LATELY);
+    this.#contentment = contentment;
     for (const seat of this.#seats) this.#content(seat, Date.now());
   }
 
@@ -198,8 +204,7 @@ export class Swarm implements AsyncDisposable {
 
   /** Lets a client be content for a while. */
   #content(seat: Seat, now: number): void {
-    const { random, contentment } = this.#options;
-    seat.whim = now - contentment * Math.log(1 - random.next());
+    seat.whim = now - this.#contentment * Math.log(1 - this.#options.random.next());
   }
 
   #act(seat: Seat, now: number): void {

@@ -16,6 +16,7 @@ import { backboneAddress, type Etcd } from "../etcd.ts";
 import type { Host, Lab, Plug } from "../lab.ts";
 import { serveCommand, Server, type ServerOptions } from "../server.ts";
 import { Process } from "../process.ts";
+import { Talker } from "../talker.ts";
 
 /** A prefix that has every pool in it, and no server. */
 export const POOL = "10.6.8.0/23";
@@ -23,11 +24,15 @@ export const POOL = "10.6.8.0/23";
 /** For the clients' host, outside the pool. */
 export const CLIENTS_ADDRESS = "10.6.11.9/22";
 
+/** The prefix of keys in etcd that servers have when nothing else is said. */
+export const PREFIX = "etcdhcp::";
+
 /** How the servers are set up. */
 export interface SiteOptions {
   readonly servers: number;
-  /** Flags for all, without dashes. */
-  readonly flags: Readonly<Record<string, string>>;
+  /** Flags for all, without dashes; and with what differs, by the server's number from 1 on. */
+  readonly flags?: Readonly<Record<string, string>>;
+  readonly flagsOf?: (number: number) => Readonly<Record<string, string>>;
 }
 
 /** A server's host and its plugs, and the server while it runs. */
@@ -108,11 +113,13 @@ export class Site implements AsyncDisposable {
         name: "etcd0",
         address: backboneAddress(number),
       });
+      const own = options.flagsOf?.(number) ?? {};
       const flags = {
         "dhcp.issue-from": "10.6.8.10",
         "dhcp.issue-to": "10.6.8.100",
-        "etcd.discovery.endpoints": etcd.endpoints,
+        ...("etcd.discovery.srv" in own ? {} : { "etcd.discovery.endpoints": etcd.endpoints }),
         ...options.flags,
+        ...own,
       };
       stations.push(new Station(lab, number, { lan, backbone }, { host, flags }));
     }
@@ -133,6 +140,20 @@ export class Site implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const station of this.stations) await station[Symbol.asyncDispose]();
   }
+}
+
+/** Scripted clients on a site's wire. */
+export async function siteTalkers(lab: Lab, { wire, stations }: Site): Promise<Talker> {
+  const host = await lab.host("talker");
+  await lab.plug(host, wire, { name: "eth0", address: CLIENTS_ADDRESS });
+  // A socket bound to no address needs a route even for this one.
+  await host.ip("route", "add", "255.255.255.255/32", "dev", "eth0");
+  const [address] = CLIENTS_ADDRESS.split("/");
+  return await Talker.open(lab, host, {
+    address: address!,
+    server: stations[0]!.address,
+    relay: false,
+  });
 }
 
 function addressOf(number: number): string {

@@ -14,7 +14,7 @@ import { pause } from "../poll.ts";
 import { Random } from "../random.ts";
 import { scenario } from "../scenario.ts";
 import type { Server } from "../server.ts";
-import { Swarm } from "../swarm.ts";
+import { Swarm, type Unrest } from "../swarm.ts";
 import { watch } from "./lan.ts";
 import { CLIENTS_ADDRESS, POOL, Site, type Station } from "./site.ts";
 
@@ -34,6 +34,9 @@ const FLAGS = {
 
 /** How soon after the last fault has healed every client has a lease, seconds. */
 const RECOVERY = 10;
+
+/** Forsaken addresses are counted as lost for the rest of each half. */
+const UNREST: Unrest = { spare: SPARE, spareFor: 60_000, contentment: 12_000 };
 
 /** Something that goes wrong for a while. */
 interface Fault {
@@ -186,9 +189,6 @@ scenario("A swarm, through every fault: no address is held twice", ["etcd"], asy
     address: CLIENTS_ADDRESS,
     pool: POOL,
     random: new Random(random.seed + 1),
-    spare: SPARE,
-    spareFor: 60_000,
-    contentment: 12_000,
   });
   await swarm.whole("at the beginning", 15);
   tell("the swarm is leased");
@@ -203,7 +203,7 @@ scenario("A swarm, through every fault: no address is held twice", ["etcd"], asy
     tell(`every client holds a lease ${took.toFixed(2)} s after the last fault`);
   };
 
-  swarm.unrest();
+  swarm.unrest(UNREST);
   await Promise.all([
     suffer(serverFaults(site.stations, new Random(random.seed + 2)), tell),
     suffer(etcdFaults(etcd, new Random(random.seed + 3)), tell),
@@ -211,7 +211,7 @@ scenario("A swarm, through every fault: no address is held twice", ["etcd"], asy
   await recover();
   // A new leader of etcd's gives every etcd lease its whole time again, so nothing has come back
   // that was left without a word. From here on it does.
-  swarm.unrest();
+  swarm.unrest(UNREST);
   await suffer(serverFaults(site.stations, new Random(random.seed + 4)), tell);
   await recover();
   await site.ready(20);
