@@ -15,7 +15,7 @@
  */
 
 import { addressOption, OPTION, secondsOption, typeOf } from "./bootp.ts";
-import type { Packet } from "./pcap.ts";
+import { line, type Packet } from "./pcap.ts";
 
 /** Why a hold ended, or will. */
 export type Ending = "expired" | "released" | "declined" | "refused" | "moved";
@@ -150,6 +150,14 @@ export function describeDoubled({ address, first, second, overlap }: Doubled): s
     `for ${(overlap / 1000).toFixed(3)} s from ${new Date(second.from).toISOString()}`;
 }
 
+/** What both clients of a doubled address said and were told, from the first one's ACK on. */
+function historyOf({ first, second }: Doubled, packets: readonly Packet[]): string {
+  return packets
+    .filter(({ message }) => message.chaddr === first.client || message.chaddr === second.client)
+    .filter(({ at }) => at >= first.from - 1000 && at <= second.from + 1000)
+    .map((packet) => line(packet, second.from)).join("\n");
+}
+
 /**
  * Checks a capture and insists on it.
  *
@@ -159,8 +167,10 @@ export function assertSingleHolders(packets: readonly Packet[]): Verdict {
   const verdict = check(packets);
   if (verdict.holds.length === 0) throw new Error("The capture shows no lease: nothing to judge");
   if (verdict.doubled.length > 0) {
+    const lines = verdict.doubled.map(describeDoubled);
+    const history = historyOf(verdict.doubled[0]!, packets);
     throw new Error(
-      `${verdict.doubled.length} doubled:\n` + verdict.doubled.map(describeDoubled).join("\n"),
+      `${verdict.doubled.length} doubled:\n${lines.join("\n")}\nthe first one's story:\n${history}`,
     );
   }
   return verdict;

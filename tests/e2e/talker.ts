@@ -9,6 +9,7 @@ import {
   addressOption,
   type Bootp,
   decodeBootp,
+  dotted,
   encodeBootp,
   OPTION,
   quad,
@@ -91,7 +92,9 @@ export class Talker implements AsyncDisposable {
       options: new Map([[OPTION.messageType, Uint8Array.of(TYPES[type])], ...options]),
       ...fields,
     });
-    const to = this.#options.relay || type === "RELEASE" ? this.#options.server : "255.255.255.255";
+    const { relay, server } = this.#options;
+    const named = new Map(options).get(OPTION.serverIdentifier);
+    const to = type === "RELEASE" && named ? dotted(named) : relay ? server : "255.255.255.255";
     await this.#process.write(`${to} 67 ${bytes.toHex()}\n`);
     return xid;
   }
