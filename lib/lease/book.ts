@@ -10,7 +10,15 @@ import type { Ipv4 } from "../wire/address.ts";
 import { AddressSet, AddressSpace } from "./address_set.ts";
 import { Agenda } from "./agenda.ts";
 import { type ClientKey, isBound, isHeld, type Lease } from "./lease.ts";
-import type { AddressCounts, Bind, Decline, LeaseView, Operation, Release } from "./store.ts";
+import {
+  type AddressCounts,
+  type Bind,
+  type Decline,
+  isOutdated,
+  type LeaseView,
+  type Operation,
+  type Release,
+} from "./store.ts";
 
 /** One address's entry before and after; undefined stands for no entry. */
 export interface Change {
@@ -197,7 +205,7 @@ export class Book implements LeaseView {
 
   #release(release: Release, now: number): Applied {
     const before = this.#held(release, now);
-    if (before === undefined) return REFUSED;
+    if (before === undefined || isOutdated(release, before)) return REFUSED;
     const after: Lease = { ...before, state: "released", expires: now, held: now };
     return { kind: "changed", changes: [this.#change(before, after)] };
   }

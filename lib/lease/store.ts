@@ -7,7 +7,7 @@
 
 import type { Reservation } from "../config/model.ts";
 import { OperatorError } from "../config/operator_error.ts";
-import type { Ipv4, Mac } from "../wire/address.ts";
+import { type Ipv4, type Mac, UNSPECIFIED } from "../wire/address.ts";
 import type { AddressSet, AddressSpace } from "./address_set.ts";
 import type { ClientKey, Committed, Lease } from "./lease.ts";
 
@@ -34,12 +34,24 @@ export interface Bind {
   readonly inUse: boolean;
 }
 
-/** Frees the address that the client holds, and no other client's. */
+/**
+ * Frees the address that the client holds, and no other client's. Nothing is freed that another
+ * server has given since: a RELEASE may wait long in the queue of a server that was stopped, and
+ * meanwhile the client has come back, and another has leased it the same address.
+ */
 export interface Release {
   readonly kind: "release";
   readonly subnet: string;
   readonly client: ClientKey;
   readonly address: Ipv4;
+  /** All identifiers of the server that the RELEASE names. */
+  readonly servers: readonly Ipv4[];
+}
+
+/** Whether another server has given the lease than the one that a RELEASE names. */
+export function isOutdated({ servers }: Release, { server }: Lease): boolean {
+  // A binding that another program has made names no server.
+  return server !== UNSPECIFIED && !servers.includes(server);
 }
 
 /**

@@ -13,7 +13,7 @@ import { isForUs, type Scene, subnetKey } from "./scene.ts";
 
 /** Decides on a RELEASE: ciaddr names the address, option 54 the server (RFC 2131 table 5). */
 export function release(scene: Scene): Outcome {
-  const { message, client, subnet } = scene;
+  const { message, client, subnet, interfaces } = scene;
   const forUs = isForUs(scene);
   if (forUs === false) return silence(SilenceReason.OTHER_SERVER);
   if (forUs === undefined || message.ciaddr === UNSPECIFIED) {
@@ -24,6 +24,7 @@ export function release(scene: Scene): Outcome {
     subnet: subnetKey(subnet),
     client: client.key,
     address: message.ciaddr,
+    servers: interfaces.map(({ address }) => address),
   });
 }
 

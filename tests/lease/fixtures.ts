@@ -126,8 +126,15 @@ export function bind(
   };
 }
 
+/** A RELEASE to the server that `bind` has its leases from. */
 export function release(client: string, address: string, subnet = ""): Release {
-  return { kind: "release", subnet, client: clientKey(client), address: parseIpv4(address) };
+  return {
+    kind: "release",
+    subnet,
+    client: clientKey(client),
+    address: parseIpv4(address),
+    servers: [parseIpv4("10.0.0.1")],
+  };
 }
 
 export function decline(

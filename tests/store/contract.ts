@@ -193,6 +193,18 @@ export function contractSuite(name: string, open: OpenStore): void {
     assert.equal(next.kind, "done");
   });
 
+  law("releases nothing that another server has given since", async (store) => {
+    const second = ip("10.0.0.2");
+    const lease = (server: Ipv4) => bind("aa:01", "10.0.0.10", EPOCH + HOUR, { server });
+    await commit(store, EPOCH, lease(ip("10.0.0.1")));
+    await commit(store, EPOCH + 1, lease(second));
+    const late = release("aa:01", "10.0.0.10");
+    assert.equal((await commit(store, EPOCH + 2, late)).kind, "refused");
+    assert.equal(store.view.ofAddress(ip("10.0.0.10"))?.state, "bound");
+    const timely = { ...late, servers: [ip("10.0.0.3"), second] };
+    assert.equal((await commit(store, EPOCH + 3, timely)).kind, "done");
+  });
+
   law("releases nothing that has run out", async (store) => {
     await commit(store, EPOCH, bind("aa:01", "10.0.0.10", EPOCH + HOUR));
     const result = await commit(store, EPOCH + HOUR, release("aa:01", "10.0.0.10"));

@@ -11,7 +11,14 @@
  */
 
 import type { ClientKey, Lease } from "../../lease/lease.ts";
-import type { Bind, Decline, Operation, Release, Result } from "../../lease/store.ts";
+import {
+  type Bind,
+  type Decline,
+  isOutdated,
+  type Operation,
+  type Release,
+  type Result,
+} from "../../lease/store.ts";
 import type { Ipv4 } from "../../wire/address.ts";
 import type { Compare, LeaseId, Step, StepResult } from "./etcd.ts";
 import { type Fact, type SubnetKeys, writeRecord } from "./keys.ts";
@@ -291,7 +298,7 @@ function planRelease(release: Release, mirror: Mirror, now: number): Plan {
   const { keys, slot, nic, compare, lease: before } = holdingOf(release, mirror, now);
   const scope = [address, client];
   // A binding that an operator has made for good is not the client's to give back.
-  if (before === undefined) return confirm(compare, REFUSED, scope);
+  if (before === undefined || isOutdated(release, before)) return confirm(compare, REFUSED, scope);
   const writes = give(mirror, keys, subnet, slot, client, now);
   if (nic.nicAddress === address) writes.push(noNic(keys, subnet, client));
   const lease: Lease = { ...before, state: "released", expires: now, held: now };

@@ -454,12 +454,14 @@ export class EtcdStore implements LeaseStore {
 
   /**
    * A renewal that can be answered without writing: what is in etcd already keeps the address for
-   * longer than the new lease.
+   * longer than the new lease. One by another server than before is written, since the client will
+   * name this one when it gives the address back.
    */
   #covered(bind: Bind, now: number): Result | undefined {
     if (this.#options.skipWrites === false) return undefined;
     const record = this.#mirror.slot(bind.address).record;
     if (record?.hostname !== bind.hostname || record.clientId !== bind.clientId) return undefined;
+    if (record.server !== bind.server) return undefined;
     return this.#ride(bind, now, bind.expires);
   }
 
