@@ -147,7 +147,7 @@ export class Etcd implements AsyncDisposable {
         ...["etcd", "--name", `m${i}`, "--data-dir", `${lab.directory}/etcd${i}`],
         ...["--listen-client-urls", `${scheme}://0.0.0.0:2379`],
         ...["--advertise-client-urls", client],
-        ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
+        ...["--listen-peer-urls", "http://0.0.0.0:2380", "--initial-advertise-peer-urls", peer],
         ...["--initial-cluster", peers, "--listen-metrics-urls", "http://127.0.0.1:2381"],
         ...["--logger", "zap", "--bcrypt-cost", "4"],
         ...(certificates
@@ -189,10 +189,13 @@ export class Etcd implements AsyncDisposable {
     });
   }
 
-  /** What an operator does, on the last member's host: returns what etcdctl prints. */
-  async etcdctl(...args: string[]): Promise<string> {
+  /** What an operator does, on the first member's host: returns what etcdctl prints. */
+  etcdctl(...args: string[]): Promise<string> {
+    return this.#etcdctl(this.members[0]!, ...args);
+  }
+
+  async #etcdctl({ host, address }: Member, ...args: string[]): Promise<string> {
     const { ca, cert, key } = this.certificates ?? {};
-    const { host, address } = this.members.at(-1)!;
     return await run(host.inside(
       ...["env", "ETCDCTL_API=3", "etcdctl"],
       `--endpoints=${ca === undefined ? "http" : "https"}://${address}:2379`,
@@ -202,10 +205,21 @@ export class Etcd implements AsyncDisposable {
   }
 
   /** Says for good that a client has an address, as an operator may: it is offered no other. */
-  async pin(prefix: string, chaddr: string, address: string): Promise<void> {
-    await this.etcdctl("put", `${prefix}nics::leased::${chaddr}`, address);
-    await this.etcdctl("put", `${prefix}ips::leased::${address}`, chaddr);
-    await this.etcdctl("del", `${prefix}ips::free::${address}`);
+  async pin(prefix: string, chaddr: string, address: string, by = this.members[0]!): Promise<void> {
+    await this.#etcdctl(by, "put", `${prefix}nics::leased::${chaddr}`, address);
+    await this.#etcdctl(by, "put", `${prefix}ips::leased::${address}`, chaddr);
+    await this.#etcdctl(by, "del", `${prefix}ips::free::${address}`);
+  }
+
+  /** Has a member lead, so that freezing another costs no election. */
+  async lead(member: Member): Promise<void> {
+    const leader = await this.leader();
+    if (leader === member) return;
+    // Not read as JSON: the numbers of members are too large for it.
+    const status = await this.#etcdctl(member, "endpoint", "status", "-w", "json");
+    const id = BigInt(/"member_id":(\d+)/.exec(status)![1]!).toString(16);
+    await this.#etcdctl(leader, "move-leader", id);
+    await until(`${member.title} to lead`, 10, () => member.leads());
   }
 
   async #setPasswords(prefix: string): Promise<void> {

@@ -89,18 +89,13 @@ export class Plug {
     this.#port = port;
   }
 
-  /** From now on every packet vanishes, both ways. */
+  /** Takes the port out of the bridge: every packet vanishes, both ways, and the link stays up. */
   async cut(): Promise<void> {
-    await this.#set("0");
+    await this.#wire.ip("link", "set", this.#port, "nomaster");
   }
 
   async mend(): Promise<void> {
-    await this.#set("3");
-  }
-
-  /** The bridge's port states: 0 disabled, 3 forwarding. */
-  async #set(state: "0" | "3"): Promise<void> {
-    await this.#wire.ip("link", "set", this.#port, "type", "bridge_slave", "state", state);
+    await this.#wire.ip("link", "set", this.#port, "master", BRIDGE);
   }
 }
 

@@ -66,6 +66,11 @@ export class Server implements AsyncDisposable {
     }
   }
 
+  /** The status of /healthz: whether the process lives. */
+  async health(): Promise<number> {
+    return (await get(this.#host, ADMIN_PORT, "/healthz")).status;
+  }
+
   /** Waits until /readyz answers with this status. */
   async ready(status: 200 | 503, seconds: number): Promise<void> {
     const found = await until(`/readyz to answer ${status}`, seconds, async () => {

@@ -27,6 +27,9 @@ export const CLIENTS_ADDRESS = "10.6.11.9/22";
 /** The prefix of keys in etcd that servers have when nothing else is said. */
 export const PREFIX = "etcdhcp::";
 
+/** The pool when nothing else is said. */
+export const POOL_FLAGS = { "dhcp.issue-from": "10.6.8.10", "dhcp.issue-to": "10.6.8.100" };
+
 /** How the servers are set up. */
 export interface SiteOptions {
   readonly servers: number;
@@ -115,8 +118,7 @@ export class Site implements AsyncDisposable {
       });
       const own = options.flagsOf?.(number) ?? {};
       const flags = {
-        "dhcp.issue-from": "10.6.8.10",
-        "dhcp.issue-to": "10.6.8.100",
+        ...POOL_FLAGS,
         ...("etcd.discovery.srv" in own ? {} : { "etcd.discovery.endpoints": etcd.endpoints }),
         ...options.flags,
         ...own,
