@@ -237,6 +237,7 @@ function planBind(bind: Bind, mirror: Mirror, now: number, terms: Terms): Plan {
   let freed: Lease | undefined;
   for (const other of mirror.othersOf(subnet, client, address).slice(0, MOST_OTHERS)) {
     if (!isPermanent && other.leasedRevision > 0 && other.leasedLease === undefined) continue;
+    if (isAnotherServers(bind, other, now)) continue;
     freed ??= mirror.ofAddress(other.address);
     compare.push(modified(keys.leased(other.address), other.leasedRevision));
     compare.push(modified(keys.record(other.address), other.recordRevision));
@@ -254,6 +255,16 @@ function planBind(bind: Bind, mirror: Mirror, now: number, terms: Terms): Plan {
   const lease = isPermanent ? { ...record, expires: Infinity, held: Infinity } : record;
   const outcome: Outcome = { kind: "done", lease, before, freed };
   return { kind: "transaction", compare, writes, until: record.held, outcome, scope };
+}
+
+/**
+ * Whether another server has given the client its other address. Then that may be the later lease
+ * of the two, and the one in use: this REQUEST may have waited in the queue of a server that was
+ * stopped, while its client went on elsewhere. So that address comes back when its hold has ended.
+ */
+function isAnotherServers({ client, server }: Bind, { record }: Readonly<Slot>, now: number) {
+  return record?.client === client && record.state === "bound" && record.held > now &&
+    record.server !== server;
 }
 
 /** Frees an address that a client leaves. */
