@@ -22,7 +22,7 @@ const PIPE = new URL("./udp_pipe.ts", import.meta.url).pathname;
 export interface Unrest {
   /** How many addresses the pool has beyond the clients. */
   readonly spare: number;
-  /** For how long one is out of reach that was left without a word, or declined, milliseconds. */
+  /** For how long one may be out of reach that was left, milliseconds. */
   readonly spareFor: number;
   /** How long a client is content on average before it does something, milliseconds. */
   readonly contentment: number;
@@ -38,17 +38,14 @@ export interface SwarmOptions {
   readonly random: Random;
 }
 
-/** How much of the spare addresses clients that left without a word may have. */
+/** How much of the spare addresses clients that leave without a word, or decline, may have. */
 const FORSAKEN_SHARE = 1 / 3;
 
 /**
- * How much of them clients may have released lately; a RELEASE has no answer, so some get lost and
- * their addresses are as good as forsaken.
+ * How much of them clients that release theirs and come back as somebody else may have: a RELEASE
+ * has no answer, so any may be lost, and its address is as good as forsaken.
  */
-const RELEASED_SHARE = 1 / 3;
-
-/** What lately is, milliseconds. */
-const LATELY = 8000;
+const RELEASED_SHARE = 3 / 5;
 
 /** How often time passes for the clients, milliseconds. */
 const TICK = 10;
@@ -158,7 +155,7 @@ export class Swarm implements AsyncDisposable {
   unrest({ spare, spareFor, contentment }: Unrest): void {
     this.#isRestless = true;
     this.#forsaken = new Ration(spare * FORSAKEN_SHARE, spareFor);
-    this.#released = new Ration(spare * RELEASED_SHARE, LATELY);
+    this.#released = new Ration(spare * RELEASED_SHARE, spareFor);
     this.#contentment = contentment;
     for (const seat of this.#seats) this.#content(seat, Date.now());
   }
