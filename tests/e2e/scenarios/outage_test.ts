@@ -33,6 +33,7 @@ async function firstOffer(talker: Talker, chaddr: string, seconds: number): Prom
 
 scenario("Cut off from etcd: clients renew within what is committed, newcomers wait", [
   "etcd",
+  "etcdctl",
   "udhcpc",
   "dhclient",
 ], async (lab) => {
@@ -85,7 +86,7 @@ scenario("Cut off from etcd: clients renew within what is committed, newcomers w
 
 scenario(
   "The watched member freezes: the others are used within seconds",
-  ["etcd"],
+  ["etcd", "etcdctl", "ss"],
   async (lab) => {
     await using etcd = await Etcd.start(lab, { members: 3 });
     await using site = await Site.build(lab, etcd, { servers: 1 });

@@ -17,7 +17,7 @@ const NAME = "etcd.site.test";
 
 scenario(
   "etcd with TLS and a password, by address and by name",
-  ["etcd", "udhcpc"],
+  ["etcd", "etcdctl", "openssl", "udhcpc"],
   async (lab) => {
     await using etcd = await Etcd.start(lab, { tls: { names: [NAME] }, ownPrefix: PREFIX });
     const { ca, cert, key, otherCa } = etcd.certificates!;

@@ -142,6 +142,36 @@ Deno.test("EtcdStore settles races of two servers whose mirrors lag", async () =
   assert.deepEqual(one.view.counts(""), two.view.counts(""));
 });
 
+Deno.test("EtcdStore: a REQUEST read late takes no newer lease of another server's away", async () => {
+  await using site = new Site();
+  const [one, two] = [await site.open(), await site.open()];
+  const server = parseIpv4("10.0.0.2");
+  await site.done(two, bind("aa:01", "10.0.0.11", EPOCH + HOUR, { server }));
+  await site.done(one, bind("aa:01", "10.0.0.10", EPOCH + HOUR));
+  for (const store of [one, two]) {
+    const other = bind("aa:02", "10.0.0.11", EPOCH + HOUR);
+    assert.equal((await site.commit(store, other)).kind, "taken");
+  }
+  // The client goes on with either, and the one that it left comes back in the end.
+  const again = bind("aa:01", "10.0.0.11", EPOCH + HOUR + MINUTE, { server, inUse: true });
+  await site.done(two, again);
+  await site.pass(2 * HOUR + 30 * MINUTE);
+  assert.deepEqual(site.keys(), FREE);
+  assert.equal(one.view.counts("").free, 4);
+});
+
+Deno.test("EtcdStore writes a renewal by another server, whom a RELEASE will name", async () => {
+  await using site = new Site();
+  const store = await site.open();
+  const renewal = bind("aa:01", "10.0.0.10", EPOCH + HOUR + MINUTE, { inUse: true });
+  await site.done(store, bind("aa:01", "10.0.0.10", EPOCH + HOUR));
+  await site.done(store, renewal);
+  assert.equal(store.view.ofAddress(parseIpv4("10.0.0.10"))?.expires, EPOCH + HOUR, "skipped");
+  const server = parseIpv4("10.0.0.2");
+  await site.done(store, { ...renewal, server });
+  assert.equal(store.view.ofAddress(parseIpv4("10.0.0.10"))?.server, server);
+});
+
 // Time ---------------------------------------------------------------------------------------
 
 Deno.test("EtcdStore frees an address when the hold and the TTL are over, and not before", async () => {
