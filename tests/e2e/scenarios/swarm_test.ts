@@ -227,9 +227,8 @@ scenario("A swarm, through every fault: no address is held twice", ["etcd"], asy
   assert.deepEqual(without, [], "the packets too say that every client holds a lease");
   // Otherwise it would have been proved of nothing.
   const passed = passedOn(holds);
-  assert(holds.some(({ ending }) => ending === "declined"), "some addresses are declined");
-  for (const ending of ["expired", "released"] satisfies Ending[]) {
-    assert(passed.has(ending), `an address passes to another client once it is ${ending}`);
+  for (const ending of ["expired", "declined", "released"] satisfies Ending[]) {
+    assert(holds.some((hold) => hold.ending === ending), `some leases are ${ending}`);
   }
   const often = [...passed.values()].reduce((sum, count) => sum + count, 0);
   assert(often >= 50, `addresses passed to other clients only ${often} times`);
