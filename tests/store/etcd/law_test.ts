@@ -109,10 +109,13 @@ async function play(
   /** Clients with a message on its way: they wait for its answer, or give up. */
   const asking = new Set<string>();
   const asked: Promise<unknown>[] = [];
+  let broken: unknown;
   let [done, ridden] = [0, 0];
   const ask = (server: number, operation: Operation, hear: (result: Result) => void) => {
     const now = clock.now();
-    asked.push(stores[server]!.commit([operation], now).then(([result]) => hear(result!)));
+    const heard = stores[server]!.commit([operation], now).then(([result]) => hear(result!));
+    // Told at the end, so that the events that led there can be cut down to the least.
+    asked.push(heard.catch((error) => broken ??= error));
   };
   for (const { kind, server, client: number, address: last, wait, fate } of events) {
     const client = clientNumber(number);
@@ -192,6 +195,7 @@ async function play(
   for (const connection of connections) connection.cut(false);
   await clock.pass(15_000);
   await Promise.all(asked);
+  if (broken !== undefined) throw broken;
   for (const store of stores) {
     assert.equal(store.trouble(), undefined);
     for (const other of stores) assert.deepEqual(store.view.counts(""), other.view.counts(""));
