@@ -205,7 +205,7 @@ export class Book implements LeaseView {
 
   #release(release: Release, now: number): Applied {
     const before = this.#held(release, now);
-    if (before === undefined || isOutdated(release, before)) return REFUSED;
+    if (before === undefined) return REFUSED;
     const after: Lease = { ...before, state: "released", expires: now, held: now };
     return { kind: "changed", changes: [this.#change(before, after)] };
   }
@@ -229,10 +229,11 @@ export class Book implements LeaseView {
   }
 
   /** The lease that a client gives up, if it holds it. */
-  #held({ subnet, client, address }: Release | Decline, now: number): Lease | undefined {
+  #held(given: Release | Decline, now: number): Lease | undefined {
+    const { subnet, client, address } = given;
     const lease = this.#byAddress.get(address);
     const isIts = lease !== undefined && lease.subnet === subnet && lease.client === client;
-    return isIts && isBound(lease, now) ? lease : undefined;
+    return isIts && isBound(lease, now) && !isOutdated(given, lease) ? lease : undefined;
   }
 
   #declinedLongestAgo(declined: ReadonlySet<Ipv4>): Lease {

@@ -36,7 +36,7 @@ export interface Bind {
 
 /**
  * Frees the address that the client holds, and no other client's. Nothing is freed that another
- * server has given since: a RELEASE may wait long in the queue of a server that was stopped, and
+ * server has given since: a message may wait long in the queue of a server that was stopped, and
  * meanwhile the client has come back, and another has leased it the same address.
  */
 export interface Release {
@@ -44,18 +44,19 @@ export interface Release {
   readonly subnet: string;
   readonly client: ClientKey;
   readonly address: Ipv4;
-  /** All identifiers of the server that the RELEASE names. */
+  /** All identifiers of the server that the message names. */
   readonly servers: readonly Ipv4[];
 }
 
-/** Whether another server has given the lease than the one that a RELEASE names. */
-export function isOutdated({ servers }: Release, { server }: Lease): boolean {
+/** Whether another server has given the lease than the one that the client names. */
+export function isOutdated({ servers }: Release | Decline, { server }: Lease): boolean {
   // A binding that another program has made names no server.
   return server !== UNSPECIFIED && !servers.includes(server);
 }
 
 /**
- * Takes the address from the client that holds it and keeps it from everyone until `until`.
+ * Takes the address from the client that holds it, as `Release` does, and keeps it from everyone
+ * until `until`.
  * When more than `limit` addresses of the subnet would then be kept aside, the one declined
  * longest ago returns to the pool in exchange.
  */
@@ -64,6 +65,8 @@ export interface Decline {
   readonly subnet: string;
   readonly client: ClientKey;
   readonly address: Ipv4;
+  /** All identifiers of the server that the message names. */
+  readonly servers: readonly Ipv4[];
   readonly until: number;
   readonly limit: number;
 }

@@ -33,7 +33,7 @@ export function release(scene: Scene): Outcome {
  * while; never more than a share of the pool is, because some clients decline in storms.
  */
 export function decline(scene: Scene): Outcome {
-  const { message, client, subnet, leases, now } = scene;
+  const { message, client, subnet, interfaces, leases, now } = scene;
   const forUs = isForUs(scene);
   if (forUs === false) return silence(SilenceReason.OTHER_SERVER);
   const address = message.options.get(requestedAddress);
@@ -44,6 +44,7 @@ export function decline(scene: Scene): Outcome {
     subnet: key,
     client: client.key,
     address,
+    servers: interfaces.map((one) => one.address),
     until: now + subnet.quarantine * 1000,
     limit: quarantineLimit(leases.poolSize(key), subnet.declineShare),
   });

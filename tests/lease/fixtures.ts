@@ -119,21 +119,23 @@ export function bind(
     mac: macOf(client),
     clientId: "",
     hostname: "",
-    server: parseIpv4("10.0.0.1"),
+    server: SERVER,
     relay: UNSPECIFIED,
     inUse: false,
     ...more,
   };
 }
 
-/** A RELEASE to the server that `bind` has its leases from. */
+/** The server that `bind` has its leases from, and that gets them back. */
+export const SERVER = parseIpv4("10.0.0.1");
+
 export function release(client: string, address: string, subnet = ""): Release {
   return {
     kind: "release",
     subnet,
     client: clientKey(client),
     address: parseIpv4(address),
-    servers: [parseIpv4("10.0.0.1")],
+    servers: [SERVER],
   };
 }
 
@@ -149,6 +151,7 @@ export function decline(
     subnet,
     client: clientKey(client),
     address: parseIpv4(address),
+    servers: [SERVER],
     until,
     limit,
   };

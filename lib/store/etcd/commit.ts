@@ -299,7 +299,8 @@ function holdingOf(task: Release | Decline, mirror: Mirror, now: number) {
   const lease = mirror.ofAddress(address);
   const holds = slot.unreadable === 0 &&
     mirror.standingOf(subnet, address, client, now) === "own" && lease?.client === client &&
-    lease.state === "bound" && lease.held > now && mirror.pinOf(subnet, client, now) !== address;
+    lease.state === "bound" && lease.held > now && !isOutdated(task, lease) &&
+    mirror.pinOf(subnet, client, now) !== address;
   return { keys, slot, nic, compare, lease: holds ? lease : undefined };
 }
 
@@ -309,7 +310,7 @@ function planRelease(release: Release, mirror: Mirror, now: number): Plan {
   const { keys, slot, nic, compare, lease: before } = holdingOf(release, mirror, now);
   const scope = [address, client];
   // A binding that an operator has made for good is not the client's to give back.
-  if (before === undefined || isOutdated(release, before)) return confirm(compare, REFUSED, scope);
+  if (before === undefined) return confirm(compare, REFUSED, scope);
   const writes = give(mirror, keys, subnet, slot, client, now);
   if (nic.nicAddress === address) writes.push(noNic(keys, subnet, client));
   const lease: Lease = { ...before, state: "released", expires: now, held: now };

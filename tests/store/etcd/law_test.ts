@@ -24,6 +24,8 @@ import { openStore } from "./fixtures.ts";
 
 const LEASE = 60_000;
 
+const SERVERS = ["10.0.0.1", "10.0.0.2"].map(parseIpv4);
+
 /** What happens next, at one of the two servers. */
 const event = fc.record({
   kind: fc.oneof(
@@ -46,18 +48,25 @@ const event = fc.record({
 
 type Event = typeof event extends fc.Arbitrary<infer T> ? T : never;
 
+interface Holder {
+  readonly client: string;
+  readonly until: number;
+  /** The one that it was told by last, which the client names when it gives the address back. */
+  readonly server: number;
+}
+
 /** What clients were told: who may use an address, and until when. */
 class Judge {
-  readonly #held = new Map<Ipv4, { readonly client: string; readonly until: number }>();
+  readonly #held = new Map<Ipv4, Holder>();
 
-  told(client: string, address: Ipv4, now: number, until: number): void {
+  told(client: string, address: Ipv4, now: number, until: number, server: number): void {
     const holder = this.#held.get(address);
     if (holder !== undefined && holder.client !== client && holder.until > now) {
       assert.fail(`${formatIpv4(address)} is given to ${client}, but ${holder.client} has it`);
     }
     const before = holder?.client === client ? holder.until : 0;
     this.leaves(client);
-    this.#held.set(address, { client, until: Math.max(before, until) });
+    this.#held.set(address, { client, until: Math.max(before, until), server });
   }
 
   /** The client stops to use whatever it has. */
@@ -69,8 +78,12 @@ class Judge {
 
   /** What the client may use now. */
   addressOf(client: string, now: number): Ipv4 | undefined {
+    return this.leaseOf(client, now)?.address;
+  }
+
+  leaseOf(client: string, now: number): Holder & { readonly address: Ipv4 } | undefined {
     for (const [address, holder] of this.#held) {
-      if (holder.client === client && holder.until > now) return address;
+      if (holder.client === client && holder.until > now) return { address, ...holder };
     }
     return undefined;
   }
@@ -135,27 +148,32 @@ async function play(
         asking.add(client);
         const inUse = kind === "renew";
         const transactions = etcd.transactions;
-        ask(server, bind(client, formatIpv4(target), now + LEASE, { inUse }), (result) => {
+        const claim = bind(client, formatIpv4(target), now + LEASE, {
+          inUse,
+          server: SERVERS[server]!,
+        });
+        ask(server, claim, (result) => {
           asking.delete(client);
           if (result.kind !== "done") return;
           done++;
           if (etcd.transactions === transactions) ridden++;
           assert.equal(result.lease.client, clientKey(client));
-          judge.told(client, target, clock.now(), Math.min(result.lease.expires, now + LEASE));
+          const until = Math.min(result.lease.expires, now + LEASE);
+          judge.told(client, target, clock.now(), until, server);
         });
         break;
       }
       case "release":
       case "decline": {
-        const own = judge.addressOf(client, now);
+        const own = judge.leaseOf(client, now);
         if (asking.has(client) || own === undefined) break;
         judge.leaves(client);
-        const ip = formatIpv4(own);
-        ask(
-          server,
-          kind === "release" ? release(client, ip) : decline(client, ip, now + LEASE, 1),
-          () => {},
-        );
+        const ip = formatIpv4(own.address);
+        const servers = [SERVERS[own.server]!];
+        const given = kind === "release"
+          ? release(client, ip)
+          : decline(client, ip, now + LEASE, 1);
+        ask(own.server, { ...given, servers }, () => {});
         break;
       }
       case "expire":
@@ -228,7 +246,7 @@ Deno.test("EtcdStore: two servers, lost answers and lagging mirrors never double
         ridden += result.ridden;
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 1000 },
   );
   assert.ok(done > 150, `only ${done} leases were made`);
   assert.ok(ridden > 5, `only ${ridden} renewals were answered without writing`);
