@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Flag, readArguments } from "../../lib/cli/command.ts";
+import { type Flag, type Operand, readArguments } from "../../lib/cli/command.ts";
 import { readConfiguration, serve } from "../../lib/cli/serve.ts";
 import { FakeEdges } from "./fake_edges.ts";
 
@@ -69,6 +69,44 @@ Deno.test("readArguments tells everything that is wrong", () => {
 Deno.test("readArguments takes help in every form", () => {
   for (const line of ["-h", "--h", "-help", "--help", "-v 1 --help"]) {
     assert.ok(read(line).help, line);
+  }
+});
+
+const OPERANDS: readonly Operand[] = [
+  { name: "IP", help: "The address" },
+  { name: "SHELL", help: "Which shell", optional: true, choices: ["bash", "zsh"] },
+];
+
+function readWithOperands(line: string) {
+  const args = readArguments(FLAGS, line.split(" ").filter((arg) => arg !== ""), OPERANDS);
+  return { given: [...args.operands].map((pair) => pair.join("=")), problems: args.problems };
+}
+
+Deno.test("readArguments takes operands in their order, wherever flags stand", () => {
+  const table: [string, string[]][] = [
+    ["10.0.0.1", ["IP=10.0.0.1"]],
+    ["10.0.0.1 zsh", ["IP=10.0.0.1", "SHELL=zsh"]],
+    ["-v 2 10.0.0.1 --dhcp.yes bash", ["IP=10.0.0.1", "SHELL=bash"]],
+    ["- -v=2", ["IP=-"]],
+  ];
+  for (const [line, given] of table) {
+    assert.deepEqual(readWithOperands(line), { given, problems: [] }, line);
+  }
+});
+
+Deno.test("readArguments names operands that are missing, too many or none of the words", () => {
+  const table: [string, string[]][] = [
+    ["", ["missing: IP: the address"]],
+    ["-v 2", ["missing: IP: the address"]],
+    ["a bash c", ['unexpected argument "c"']],
+    ["a zhs", ['SHELL: cannot use "zhs": wanted bash, zsh; did you mean zsh?']],
+    ["a tcsh-like", ['SHELL: cannot use "tcsh-like": wanted bash, zsh']],
+    ["a --", ['unexpected argument "--"']],
+    // Whether the word was the flag's value or the operand cannot be known: one complaint is enough.
+    ["--dhcp.leese 10.0.0.1", ["unknown flag --dhcp.leese; did you mean --dhcp.lease?"]],
+  ];
+  for (const [line, problems] of table) {
+    assert.deepEqual(readWithOperands(line).problems, problems, line);
   }
 });
 
