@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Flag, type Operand, readArguments } from "../../lib/cli/command.ts";
-import { readConfiguration, serve } from "../../lib/cli/serve.ts";
+import { readConfiguration } from "../../lib/cli/configuration.ts";
+import { serve } from "../../lib/cli/serve.ts";
 import { FakeEdges } from "./fake_edges.ts";
 
 const FLAGS: readonly Flag[] = [
@@ -110,10 +111,10 @@ Deno.test("readArguments names operands that are missing, too many or none of th
   }
 });
 
-Deno.test("readConfiguration puts flags before the environment", () => {
+Deno.test("readConfiguration puts flags before the environment", async () => {
   const { flags } = readArguments(serve.flags, ["-dhcp.lease", "2h"]);
   const env = { ETCDHCP_DHCP_LEASE: "3h", ETCDHCP_DHCP_OFFER_HOLD: "9s", TMPDIR: "/t" };
-  const resolution = readConfiguration(flags, new FakeEdges(env));
+  const resolution = await readConfiguration(flags, new FakeEdges(env));
   assert.ok(resolution.ok);
   assert.equal(resolution.config.subnets[0]!.lease.default, 7200);
   assert.equal(resolution.config.subnets[0]!.offerHold, 9);
@@ -127,14 +128,14 @@ Deno.test("readConfiguration puts flags before the environment", () => {
   ]);
 });
 
-Deno.test("readConfiguration warns of flags that the original's log library had", () => {
+Deno.test("readConfiguration warns of flags that the original's log library had", async () => {
   const { flags, problems } = readArguments(
     serve.flags,
     "-logtostderr -alsologtostderr=false -stderrthreshold INFO -log_dir=/x -vmodule a=1 -v 2"
       .split(" "),
   );
   assert.deepEqual(problems, []);
-  const resolution = readConfiguration(flags, new FakeEdges({ ETCDHCP_DHCP_LEESE: "1" }));
+  const resolution = await readConfiguration(flags, new FakeEdges({ ETCDHCP_DHCP_LEESE: "1" }));
   assert.ok(resolution.ok);
   assert.deepEqual(resolution.warnings, [
     "-logtostderr has no effect",

@@ -173,9 +173,9 @@ Deno.test("main.ts exits 2 with all problems on stderr and touches nothing", asy
       decoder.decode(stderr),
       'etcdhcp: --dhcp.lease: cannot use "1x": wanted a duration between 1s and 4294967294s, like ' +
         "1h or 30m\n" +
-        "etcdhcp: --dhcp.issue-to: missing: wanted the last address to lease\n" +
         "etcdhcp: -dhcp.server-if: cannot look up the address of lan0: allow it " +
         "(--allow-sys=networkInterfaces), or give --dhcp.server-ip and --dhcp.subnet-mask\n" +
+        "etcdhcp: --dhcp.issue-to: missing: wanted the last address to lease\n" +
         "etcdhcp: -etcd.auth.password: needs --etcd.discovery.endpoints or " +
         "--etcd.discovery.srv\n",
     );
