@@ -27,11 +27,20 @@ export interface Group {
 const COMMANDS: readonly Entry[] = [
   { name: "serve", load: async () => (await import("./serve.ts")).serve },
   { name: "discover", load: async () => (await import("./discover.ts")).discover },
+  { name: "config check", load: async () => (await import("./config_check.ts")).configCheck },
+  { name: "config show", load: async () => (await import("./config_show.ts")).configShow },
+  { name: "config schema", load: async () => (await import("./config_schema.ts")).configSchema },
+  {
+    name: "completions",
+    load: async () => (await import("./completions.ts")).completions(allCommands),
+  },
   { name: "version", load: async () => (await import("./version.ts")).version },
 ];
 
 /** The first words of the commands that have two. */
-const GROUPS: readonly Group[] = [];
+const GROUPS: readonly Group[] = [
+  { name: "config", summary: "Check and show the configuration" },
+];
 
 /** Everything that can be run. */
 export interface Program {
