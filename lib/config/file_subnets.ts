@@ -72,12 +72,11 @@ export function readSubnet(unnamed: Section): SubnetEntry {
   // From here on messages name it; so does a reader of the file.
   const section = name === undefined ? unnamed : unnamed.called(`subnet.${name.value}`);
   section.refuseUnknown([...keysOf(fields), "options", "reservation"]);
-  const own = section.one(fields.interface.key, fields.interface.type);
   return {
     section,
     name,
     cidr: required(section, fields.cidr.key, fields.cidr.type),
-    interface: own && { value: own.value.name, label: own.label },
+    interface: section.one(fields.interface.key, fields.interface.type),
     pools: section.many(fields.pools.key, fields.pools.type) ?? [],
     exclude: section.many(fields.exclude.key, fields.exclude.type) ?? [],
     router: section.many(fields.router.key, fields.router.type),

@@ -154,14 +154,18 @@ export function resolveConfig(
   return { ok: true, config, settings, warnings, origins };
 }
 
-/** What is wrong with a file in the order of its lines, after everything else. */
+/**
+ * What is wrong with a file in the order of its lines, after everything else; each thing once, as
+ * several subnets may have it from one place.
+ */
 function inOrder(problems: readonly string[], file: ConfigFile | undefined): string[] {
-  if (file === undefined) return [...problems];
+  const once = [...new Set(problems)];
+  if (file === undefined) return once;
   const lineOf = (problem: string) => {
     const rest = problem.startsWith(`${file.path}:`) ? problem.slice(file.path.length + 1) : "";
     return Number(/^(\d+): /.exec(rest)?.[1] ?? 0);
   };
-  return problems.toSorted((one, other) => lineOf(one) - lineOf(other));
+  return once.toSorted((one, other) => lineOf(one) - lineOf(other));
 }
 
 function resolveAdmin(
@@ -186,7 +190,10 @@ function needEachOther(
 ): void {
   const [given, missing] = one.source === "default" ? [other, one] : [one, other];
   if (given.source !== "default" && missing.source === "default") {
-    problems.push(`${given.label}: needs ${missing.label} too`);
+    // Who writes a file is told of the file's key.
+    const row = Object.values(SETTINGS).find(({ flag }) => `--${flag}` === missing.label);
+    const name = given.source === "file" ? row?.file : undefined;
+    problems.push(`${given.label}: needs ${name ?? missing.label} too`);
   }
 }
 
@@ -379,8 +386,12 @@ function flagsNetwork(
   interfaces: readonly ServedInterface[],
   findings: Findings,
 ): Network | undefined {
-  const { settings, problems } = findings;
+  const { settings, file, problems } = findings;
   const { issueFrom, issueTo, router, dns } = settings;
+  if (file !== undefined && issueFrom.source === "default" && issueTo.source === "default") {
+    problems.push(`${file.path}: missing: [[subnet]]: wanted the addresses to lease`);
+    return undefined;
+  }
   for (const [bound, which] of [[issueFrom, "first"], [issueTo, "last"]] as const) {
     if (bound.source === "default") {
       problems.push(`${bound.label}: missing: wanted the ${which} address to lease`);

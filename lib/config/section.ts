@@ -34,7 +34,7 @@ export function isTable(value: unknown): value is TomlTable {
 
 /** A value as messages show it. */
 export function shown(value: unknown): string {
-  if (Array.isArray(value)) return "a list";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (value instanceof Date) return "a date";
   if (isTable(value)) return "a table";
   return typeof value === "string" ? JSON.stringify(value) : String(value);

@@ -28,6 +28,7 @@ import { showOptionValue } from "./option_values.ts";
 import { isTable } from "./section.ts";
 import { type Setting, SETTINGS } from "./settings.ts";
 import type { Resolved } from "./sources.ts";
+import { formatSeconds } from "./types.ts";
 
 /** One key with its value and where that came from. */
 export interface ShownRow {
@@ -150,11 +151,11 @@ function* showSubnet(
   add("dns", addressesOf(subnet, domainNameServer.code).map(formatIpv4));
   const domain = subnet.options.get(domainName.code);
   if (domain !== undefined) add("domain", domainName.codec.decode(domain));
-  add("lease", `${lease.default}s`);
-  add("min-lease", `${lease.min}s`);
-  add("max-lease", `${lease.max}s`);
-  add("offer-hold", `${offerHold}s`);
-  add("quarantine", `${quarantine}s`);
+  add("lease", formatSeconds(lease.default));
+  add("min-lease", formatSeconds(lease.min));
+  add("max-lease", formatSeconds(lease.max));
+  add("offer-hold", formatSeconds(offerHold));
+  add("quarantine", formatSeconds(quarantine));
   add("decline-share", declineShare);
   yield { name: "subnet", isList: true, rows };
 
@@ -225,7 +226,11 @@ function showHook({ events, target, timeout }: Hook, from: string): ShownTable {
     const { secretFile } = target;
     if (secretFile !== undefined) rows.push({ key: "secret-file", value: secretFile, from });
   }
-  rows.push({ key: "timeout", value: `${timeout}ms`, from });
+  rows.push({
+    key: "timeout",
+    value: timeout % 1000 === 0 ? formatSeconds(timeout / 1000) : `${timeout}ms`,
+    from,
+  });
   return { name: "hook", isList: true, rows };
 }
 

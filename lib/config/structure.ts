@@ -12,7 +12,7 @@ import {
   cidr,
   domainName,
   duration,
-  interfaceNames,
+  interfaceName,
   ipv4,
   macAddress,
   share,
@@ -59,7 +59,7 @@ export const SUBNET_FIELDS = {
   }),
   cidr: field("cidr", { type: cidr, required: true, help: "Its addresses" }),
   interface: field("interface", {
-    type: interfaceNames.item as ValueType<{ readonly name: string }>,
+    type: interfaceName,
     fallback: "whichever has an address in it; else it is reached through relays",
     help: "The interface that the subnet is on, one of server.interfaces",
   }),

@@ -76,6 +76,12 @@ export function parseDuration(text: string): number | undefined {
   return total;
 }
 
+/** Whole seconds in the largest unit that leaves no rest: 3600 is "1h". */
+export function formatSeconds(seconds: number): string {
+  if (seconds > 0 && seconds % 3600 === 0) return `${seconds / 3600}h`;
+  return seconds > 0 && seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
+}
+
 const DURATION_PATTERN = "^(0|((\\d+(\\.\\d*)?|\\.\\d+)(ns|us|µs|μs|ms|s|m|h))+)$";
 
 /**
@@ -211,6 +217,7 @@ export const netmask: ValueType<number> = {
     return prefix === 0 ? undefined : prefix;
   },
   emptyIsNone: true,
+  json: { type: "string", format: "ipv4" },
 };
 
 /** A network interface by name, perhaps with the address that it has or is going to have. */
@@ -220,20 +227,30 @@ export interface NamedInterface {
   readonly place: { readonly address: Ipv4; readonly cidr: Cidr } | undefined;
 }
 
-/** One interface: "lan0", or with an address "lan0=10.6.9.1/24". Linux allows 15 bytes. */
+/** A network interface's name: Linux allows 15 bytes, without slashes and spaces. */
+export const interfaceName: ValueType<string> = {
+  placeholder: "NAME",
+  wanted: "the name of a network interface, like lan0",
+  parse: (text) => /^[^\s\/:=]{1,15}$/.test(text) ? text : undefined,
+  json: { type: "string", pattern: "^[^\\s/:=]{1,15}$" },
+};
+
+/** One interface: "lan0", or with an address "lan0=10.6.9.1/24". */
 const namedInterface: ValueType<NamedInterface> = {
   placeholder: "NAME",
   wanted: "the name of a network interface, like lan0, or with its address, like " +
     "lan0=10.6.9.1/24",
   parse(given) {
-    const match = /^([^\s\/:=]{1,15})(?:=([\d.]+)\/(\d{1,2}))?$/.exec(given);
-    if (match === null) return undefined;
-    const [, name, address, prefix] = match as unknown as [string, string, string?, string?];
+    const match = /^([^=]*)(?:=([\d.]+)\/(\d{1,2}))?$/.exec(given);
+    const name = interfaceName.parse(match?.[1] ?? "");
+    if (match === null || name === undefined) return undefined;
+    const [, , address, prefix] = match as unknown as [string, string, string?, string?];
     if (address === undefined) return { name, place: undefined };
     const own = ipv4.parse(address);
     if (own === undefined || Number(prefix) < 1 || Number(prefix) > 32) return undefined;
     return { name, place: { address: own, cidr: cidrOf(own, Number(prefix)) } };
   },
+  json: { type: "string", pattern: "^[^\\s/:=]{1,15}(=[0-9.]+/[0-9]+)?$" },
 };
 
 /** Network interfaces, each once. */
@@ -261,7 +278,7 @@ export function choice<const T extends string>(...words: readonly T[]): ValueTyp
 /** Text that is not empty. */
 export function text(placeholder: string, wanted: string): ValueType<string> {
   const parse = (given: string) => given === "" ? undefined : given;
-  return { placeholder, wanted, parse, emptyIsNone: true };
+  return { placeholder, wanted, parse, json: { type: "string" }, emptyIsNone: true };
 }
 
 /** The beginning of keys. Empty, it would be all keys there are, others' included. */
@@ -283,6 +300,7 @@ export const domainName: ValueType<string> = {
       : undefined;
   },
   emptyIsNone: true,
+  json: { type: "string" },
 };
 
 /** What Go's flag package takes for a boolean. */
@@ -306,6 +324,7 @@ export const listenAddress: ValueType<ListenAddress> = {
     if (match === null || Number(match[3]) > 65535) return undefined;
     return { hostname: match[1] ?? (match[2] || "::"), port: Number(match[3]) };
   },
+  json: { type: "string", pattern: ":[0-9]{1,5}$" },
 };
 
 /** A hardware address of six octets. */
