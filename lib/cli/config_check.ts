@@ -9,7 +9,7 @@ import type { Resolution } from "../config/resolve.ts";
 import { environmentName, setting, SETTINGS } from "../config/settings.ts";
 import { readSettings } from "../config/sources.ts";
 import { boolean } from "../config/types.ts";
-import { formatCidr, rangeSize } from "../wire/address.ts";
+import { formatCidr, type Ipv4, rangeContains, rangeSize } from "../wire/address.ts";
 import { type Command, flagSource, type Operand, ownFlag, refuse } from "./command.ts";
 import { configFileOf, readConfiguration, SERVER_FLAGS } from "./configuration.ts";
 import type { Edges } from "./edges.ts";
@@ -98,8 +98,10 @@ function takeApart(text: string, file: string): Finding {
 
 /** What a configuration comes to, in a line. */
 function summary({ interfaces, subnets, hooks, trial }: ServerConfig): string {
-  const parts = subnets.map(({ name, cidr, pools, reservations }) => {
-    const size = pools.reduce((sum, pool) => sum + rangeSize(pool), 0);
+  const parts = subnets.map(({ name, cidr, pools, exclusions, reservations }) => {
+    const inPools = (address: Ipv4) => pools.some((pool) => rangeContains(pool, address));
+    const size = pools.reduce((sum, pool) => sum + rangeSize(pool), 0) -
+      [...exclusions].filter(inPools).length;
     const what = name === undefined ? formatCidr(cidr) : `${name} (${formatCidr(cidr)})`;
     return `${what} with ${count(size, "address")} and ${count(reservations.size, "reservation")}`;
   });

@@ -111,7 +111,7 @@ function given(section: Section, key: string, value: unknown, row: Setting): Giv
   const unusable = (place: string, what: unknown, wanted: string): Given => {
     const said = row.secret ? "what was given" : shown(what);
     section.problem(place, `cannot use ${said}: wanted ${wanted}`);
-    return { text: "", label, refused: true };
+    return { text: "(refused)", label, refused: true };
   };
   if (Array.isArray(value) && type.item !== undefined) {
     const { item } = type;

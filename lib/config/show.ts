@@ -11,6 +11,7 @@ import {
   formatIpv4,
   formatRange,
   type Ipv4,
+  type Ipv4Range,
   maskOf,
 } from "../wire/address.ts";
 import {
@@ -145,7 +146,7 @@ function* showSubnet(
   if (name !== undefined) add("name", name);
   add("cidr", formatCidr(cidr));
   const excluded = ownExclusions(subnet, routers, config);
-  add("pools", pools.map(formatRange));
+  add("pools", pools.map(showRange));
   if (excluded.length > 0) add("exclude", excluded);
   add("router", routers.map(formatIpv4));
   add("dns", addressesOf(subnet, domainNameServer.code).map(formatIpv4));
@@ -175,7 +176,9 @@ function* showSubnet(
     ];
     if (hostname !== undefined) reservation.push({ key: "hostname", value: hostname, from: place });
     yield { name: "subnet.reservation", isList: true, rows: reservation };
-    const own = [...options].filter(([code]) => code !== hostName.code || hostname === undefined);
+    const own = byCode(options).filter(([code]) =>
+      code !== hostName.code || hostname === undefined
+    );
     if (own.length === 0) continue;
     yield {
       name: "subnet.reservation.options",
@@ -197,7 +200,18 @@ function ownExclusions(
   { interfaces }: ServerConfig,
 ): string[] {
   const always = new Set([...routers, ...interfaces.map(({ address }) => address)]);
-  return [...exclusions].filter((one) => !always.has(one)).map(formatIpv4);
+  const own = [...exclusions].filter((one) => !always.has(one)).sort((a, b) => a - b);
+  const ranges: { from: Ipv4; to: Ipv4 }[] = [];
+  for (const address of own) {
+    const last = ranges.at(-1);
+    if (last !== undefined && address === last.to + 1) last.to = address;
+    else ranges.push({ from: address, to: address });
+  }
+  return ranges.map(showRange);
+}
+
+function showRange(range: Ipv4Range): string {
+  return range.from === range.to ? formatIpv4(range.from) : formatRange(range);
 }
 
 /** The options that do not follow from the other keys. */
@@ -207,9 +221,13 @@ function ownOptions({ cidr, options }: Subnet): [number, Uint8Array][] {
     [broadcastAddress.code, formatIpv4(broadcastOf(cidr))],
   ]);
   const keyed: readonly number[] = [router.code, domainNameServer.code, domainName.code];
-  return [...options].filter(([code, octets]) =>
+  return byCode(options).filter(([code, octets]) =>
     !keyed.includes(code) && showOptionValue(code, octets) !== following.get(code)
   );
+}
+
+function byCode(options: ReadonlyMap<number, Uint8Array>): [number, Uint8Array][] {
+  return [...options].sort(([one], [other]) => one - other);
 }
 
 function showOption(code: number, octets: Uint8Array, from: string): ShownRow {
