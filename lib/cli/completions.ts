@@ -104,7 +104,7 @@ function* cases(commands: readonly Command[]): Iterable<readonly [string, Values
 function caseLines(commands: readonly Command[]): string {
   return [...cases(commands)].map(([key, values]) => {
     const words = values.kind === "words" ? values.words.join(" ") : "";
-    return `    ${quoted(key)}) kind=${values.kind} words=${quoted(words)} ;;`;
+    return `    ${quoted(key)}) kind=${values.kind} list=${quoted(words)} ;;`;
   }).join("\n");
 }
 
@@ -113,15 +113,15 @@ function walk(commands: readonly Command[]): string {
   const words = wordsOf(commands);
   const groups = [...words].filter(([, seconds]) => seconds.length > 0).map(([first]) => first);
   const singles = [...words].filter(([, seconds]) => seconds.length === 0).map(([first]) => first);
-  return `# What may come in a place: sets kind (words, file, any, none) and words.
+  return `# What may come in a place: sets kind (words, file, any, none) and list.
 _etcdhcp_look() {
   case "$1" in
 ${caseLines(commands)}
-    *) kind=none words='' ;;
+    *) kind=none list='' ;;
   esac
 }
 
-# What may come after the given words: sets kind and words, for the last word $1.
+# What may come after the given words: sets kind and list, for the last word $1.
 _etcdhcp_next() {
   local current="$1" command='' flag='' operands=0 word
   shift
@@ -160,7 +160,7 @@ _etcdhcp_next() {
       ;;
   esac
   case "$command" in
-    '' | help) kind=words words=${quoted([...singles, ...groups].join(" "))} ;;
+    '' | help) kind=words list=${quoted([...singles, ...groups].join(" "))} ;;
     ${groups.map((group) => quoted(group)).join(" | ") || "none"}) _etcdhcp_look "group $command" ;;
     *) _etcdhcp_look "operand $command $operands" ;;
   esac
@@ -173,7 +173,7 @@ function bashScript(commands: readonly Command[]): string {
 
 ${walk(commands)}
 _etcdhcp() {
-  local kind words current="\${COMP_WORDS[COMP_CWORD]}"
+  local kind list current="\${COMP_WORDS[COMP_CWORD]}"
   local before=("\${COMP_WORDS[@]:1:COMP_CWORD-1}")
   # Bash makes three words of --flag=value.
   local count=\${#before[@]}
@@ -184,7 +184,7 @@ _etcdhcp() {
   fi
   _etcdhcp_next "$current" "\${before[@]}"
   case "$kind" in
-    words) COMPREPLY=($(compgen -W "$words" -- "$current")) ;;
+    words) COMPREPLY=($(compgen -W "$list" -- "$current")) ;;
     file)
       compopt -o filenames 2>/dev/null
       local IFS=$'\\n'
@@ -205,13 +205,9 @@ function zshScript(commands: readonly Command[]): string {
 ${walk(commands)}
 _etcdhcp() {
   local kind list
-  local -a before
-  before=("\${(@)words[2,CURRENT-1]}")
-  list="\${words[CURRENT]}"
-  local words
-  _etcdhcp_next "$list" "\${before[@]}"
+  _etcdhcp_next "\${words[CURRENT]}" "\${(@)words[2,CURRENT-1]}"
   case "$kind" in
-    words) compadd -- \${=words} ;;
+    words) compadd -- \${=list} ;;
     file) _files ;;
   esac
 }
@@ -244,6 +240,7 @@ function fishScript(commands: readonly Command[]): string {
       );
     }
   }
+  add("__fish_seen_subcommand_from help", `-a ${quoted([...words.keys()].join(" "), "fish")}`);
   for (const command of commands) {
     const seen = command.name.split(" ").map((word) => `__fish_seen_subcommand_from ${word}`);
     const condition = command.name === "serve"

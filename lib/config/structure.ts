@@ -161,12 +161,33 @@ export const HOOK_FIELDS = {
   }),
 };
 
-/** The tables with their fields, in the order in which they are told of. */
-export const STRUCTURE = [
-  { header: "[[subnet]]", fields: SUBNET_FIELDS },
-  { header: "[[subnet.reservation]]", fields: RESERVATION_FIELDS },
-  { header: "[[hook]]", fields: HOOK_FIELDS },
-] as const;
+/** The tables with their fields, and what else stands in them. */
+const STRUCTURE: readonly {
+  readonly header: string;
+  readonly fields: Readonly<Record<string, Field>>;
+  readonly options: boolean;
+}[] = [
+  { header: "[[subnet]]", fields: SUBNET_FIELDS, options: true },
+  { header: "[[subnet.reservation]]", fields: RESERVATION_FIELDS, options: true },
+  { header: "[[hook]]", fields: HOOK_FIELDS, options: false },
+];
+
+/** The reference of these tables in Markdown, for the README. Ends with a line break. */
+export function structureReference(): string {
+  const lines = ["| In | Key | Default | Meaning |", "| --- | --- | --- | --- |"];
+  for (const { header, fields, options } of STRUCTURE) {
+    for (const { key, type, isList, required, fallback = "", help } of Object.values(fields)) {
+      const shape = isList ? `list of ${type.placeholder}` : type.placeholder;
+      const word = required ? "required" : fallback;
+      const cells = [`\`${header}\``, `\`${key}\` ${shape}`, word, help];
+      lines.push(`| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`);
+    }
+    if (options) {
+      lines.push(`| \`${header}\` | \`options\` table | none | DHCP options, by name or code |`);
+    }
+  }
+  return lines.join("\n") + "\n";
+}
 
 /** The keys of a table. */
 export function keysOf(fields: Readonly<Record<string, Field>>): string[] {
