@@ -275,7 +275,8 @@ export const SETTINGS = {
     flag: "admin.token-file",
     group: OPERATION,
     type: text("FILE", "the path of a file"),
-    defaultNote: "admin-token beside the book",
+    defaultNote:
+      "$STATE_DIRECTORY/admin-token, or /var/lib/etcdhcp/admin-token; on loopback a temporary place",
     help: "The file with the token that changes over the admin endpoint need; made when missing",
   }),
   adminSocket: setting({
