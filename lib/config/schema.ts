@@ -85,8 +85,9 @@ function addSetting(root: ObjectSchema, row: Setting): void {
 
 /** The text of a default as the file has it. */
 function defaultValue(text: string, { json }: ValueType<unknown>): unknown {
-  if (json?.["type"] === "integer") return Number(text);
-  return json?.["type"] === "boolean" ? text === "true" : text;
+  const kind = json?.["type"];
+  if (kind === "integer" || kind === "number") return Number(text);
+  return kind === "boolean" ? text === "true" : text;
 }
 
 function schemaOf(type: ValueType<unknown>, isList: boolean): JsonSchema {

@@ -128,8 +128,9 @@ function effectiveValue(
 /** The text of a flag as a file would have it. */
 function fileValue(text: string, { type }: Setting): unknown {
   if (type.item !== undefined) return text.split(",").map((one) => one.trim());
-  if (type.json?.["type"] === "integer") return Number(text);
-  return type.json?.["type"] === "boolean" ? type.parse(text) : text;
+  const kind = type.json?.["type"];
+  if (kind === "integer" || kind === "number") return Number(text);
+  return kind === "boolean" ? type.parse(text) : text;
 }
 
 function* showSubnet(

@@ -39,7 +39,7 @@ export interface ValueType<T> {
   readonly emptyIsNone?: boolean;
   /**
    * What a file may hold for it, for editors. Where its `type` is a number or a boolean, a file may
-   * have either that or the text. Undefined: text.
+   * have either that or the text. Undefined: anything that is not a list or a table.
    */
   readonly json?: JsonSchema;
   /** Of a list, the type of one item: a file may have an array in place of text with commas. */
@@ -136,6 +136,7 @@ export function decimalNumber(placeholder: string, min: number, max: number): Va
       const value = Number(text);
       return value >= min && value <= max ? value : undefined;
     },
+    json: { type: "number", minimum: min, maximum: max },
   };
 }
 /** A part of a whole, as "90%" or 0.9; more than nothing, at most all. */
@@ -286,6 +287,7 @@ export const keyPrefix: ValueType<string> = {
   placeholder: "PREFIX",
   wanted: "the beginning of keys, like etcdhcp::, at least one character",
   parse: (given) => given === "" ? undefined : given,
+  json: { type: "string", minLength: 1 },
 };
 
 /** A DNS domain name, without the final dot (RFC 1035 section 2.3.1, digits first allowed). */

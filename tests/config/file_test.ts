@@ -97,6 +97,9 @@ Deno.test("readConfigFile takes every setting as flags do, in TOML's own types t
     [store.etcd]
     endpoints = ["10.0.0.5:2379", "10.0.0.6:2379"]
     prefix = "x::"
+    hold-factor = 1.5
+    skip-renewals = false
+    ca = ""
     [admin]
     addr = ":9842"
     [pool]
@@ -116,6 +119,8 @@ Deno.test("readConfigFile takes every setting as flags do, in TOML's own types t
   assert.ok(settings.store.kind === "etcd");
   assert.deepEqual(settings.store.endpoints, ["10.0.0.5:2379", "10.0.0.6:2379"]);
   assert.equal(settings.store.prefix, "x::");
+  assert.deepEqual([settings.store.holdFactor, settings.store.skipRenewals], [1.5, false]);
+  assert.equal(settings.store.ca, undefined);
   assert.deepEqual(settings.admin.listen, { hostname: "::", port: 9842 });
   assert.equal(settings.poolThreshold, 0.5);
   assert.deepEqual(settings.log, { format: "json", verbosity: 2 });

@@ -23,7 +23,7 @@ function resolve(text: string, machine: Partial<Machine> = {}) {
   const rows = Object.values<Setting>(SETTINGS);
   const values = new Map<string, Given>();
   for (const pair of text.split(" -").filter((pair) => pair !== "")) {
-    const [flag, value] = pair.replace(/^ *-/, "").split(/[ =]/);
+    const [, flag, value] = /^ *-*([^ =]+)[ =]?(.*)$/.exec(pair)!;
     const row = rows.find((one) => one.flag === flag)!;
     values.set(row.key, { text: value!, label: `-${flag}` });
   }

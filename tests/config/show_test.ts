@@ -50,6 +50,7 @@ Deno.test("showConfig says where each value came from", () => {
   const wanted = [
     /^interfaces = \["lan0=10\.6\.9\.1\/24"\] +# site\.toml:3$/m,
     /^port = 67 +# default$/m,
+    /^hold-factor = 2 +# default$/m,
     /^endpoints = \["a:1"\] +# site\.toml:5$/m,
     /^format = "json" +# --log\.format$/m,
     /^pools = \["10\.6\.9\.10-10\.6\.9\.100", "10\.6\.9\.7"\] +# site\.toml:11$/m,
