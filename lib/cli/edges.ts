@@ -59,7 +59,12 @@ export const processEdges: Edges = {
     const { state } = Deno.permissions.querySync({ name: "sys", kind });
     return state === "granted" ? Deno.networkInterfaces() : undefined;
   },
-  readText: (path) => Deno.readTextFileSync(path),
+  readText(path) {
+    if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
+      throw new Deno.errors.NotCapable(`Requires read access to ${JSON.stringify(path)}`);
+    }
+    return Deno.readTextFileSync(path);
+  },
   exists(path) {
     if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return undefined;
     try {

@@ -17,6 +17,7 @@ import {
   rangeContains,
   rangeSize,
 } from "../wire/address.ts";
+import { DecodeError } from "../wire/bytes.ts";
 import {
   classlessStaticRoute,
   domainName,
@@ -330,19 +331,22 @@ function checkInterface(
 function warnOfMissingDefaultRoute({ options }: SubnetEntry, warnings: string[]): void {
   const routes = options.get(classlessStaticRoute.code);
   if (routes === undefined) return;
-  // A route's first octet is its prefix length; that of the default route is zero.
-  const list = classlessStaticRoute.codec;
-  let hasDefault = true;
-  try {
-    hasDefault = list.decode(routes.value).some(({ destination }) => destination.prefix === 0);
-  } catch {
-    // Octets that the operator wrote out and that are no routes: what they mean is theirs to know.
-  }
-  if (hasDefault) return;
+  if (hasDefaultRoute(routes.value)) return;
   warnings.push(
     `${routes.label}: clients that take these routes ignore the routers: add ` +
       '"0.0.0.0/0 via ROUTER" if they are to reach anything else',
   );
+}
+
+function hasDefaultRoute(octets: Uint8Array): boolean {
+  try {
+    const routes = classlessStaticRoute.codec.decode(octets);
+    return routes.some(({ destination }) => destination.prefix === 0);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    // Octets that the operator wrote out and that are no routes: what they mean is theirs to know.
+    return true;
+  }
 }
 
 function excludedAddresses(
