@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { readConfigFile } from "../../lib/config/file.ts";
 import { type Machine, resolveConfig } from "../../lib/config/resolve.ts";
 import { type Setting, SETTINGS } from "../../lib/config/settings.ts";
@@ -367,4 +368,42 @@ Deno.test("readConfigFile has nothing but one thing to say of what is no TOML", 
   const [said, ...more] = problems("[server]\nport = \n", { flags: "--dhcp.router=1.2.3.4" });
   assert.match(said!, /^site\.toml:2: column \d+: not TOML: /);
   assert.deepEqual(more, []);
+});
+
+Deno.test("readConfigFile: whatever stands for a value, it is taken or told of with its line", () => {
+  const example = Deno.readTextFileSync(new URL("../../scripts/etcdhcp.toml", import.meta.url))
+    .replace('"lan0"', '"lan0=10.6.9.1/24"').split("\n");
+  const keys = example.flatMap((line, index) => /^[a-z0-9-]+ = /.test(line) ? [index] : []);
+  const values = fc.constantFrom(
+    ...["0", "-1", "1.5", "inf", "nan", "true", "1979-05-27", "07:32:00", '""', '" "', '"none"'],
+    ...[
+      '","',
+      "[]",
+      "[[]]",
+      '[""]',
+      "[1]",
+      "{}",
+      "{ hex = 1 }",
+      "[{}]",
+      '"10.6.9.1"',
+      '"0.0.0.0/0"',
+    ],
+    ...[
+      '["10.6.9.1-10.6.9.1"]',
+      '["255.255.255.255"]',
+      '"1h"',
+      "{ value = [] }",
+      '{ type = "u8" }',
+    ],
+  );
+  fc.assert(
+    fc.property(fc.constantFrom(...keys), values, (index, value) => {
+      const text = example.with(index, example[index]!.replace(/=.*/, `= ${value}`)).join("\n");
+      const resolution = resolve(text);
+      if (resolution.ok) return;
+      assert.ok(resolution.problems.length > 0);
+      for (const problem of resolution.problems) assert.match(problem, /^site\.toml(:\d+)?: /);
+    }),
+    { numRuns: 1000 },
+  );
 });
