@@ -21,12 +21,27 @@ export interface Flag {
   readonly help: string;
 }
 
+/** An argument without dashes that a command takes, by its place. */
+export interface Operand {
+  /** What stands for it in help and messages: "FILE". Unique in its command. */
+  readonly name: string;
+  /** What it is, for help and for the message that it is missing. */
+  readonly help: string;
+  /** Only the last ones may be optional. */
+  readonly optional?: boolean;
+  /** The words it may be, when those are few. */
+  readonly choices?: readonly string[];
+}
+
 /** One command of the program. */
 export interface Command {
+  /** One word, or two: a group and what to do in it, like "lease list". */
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
   readonly flags: readonly Flag[];
+  /** Its arguments without dashes, in their order; none when undefined. */
+  readonly operands?: readonly Operand[];
   /** What help adds at its end. */
   readonly notes?: string;
   /**
@@ -75,6 +90,8 @@ export function flagSource(rows: Iterable<Setting>, flags: FlagValues): Source {
 /** What a command's arguments came to. */
 export interface Arguments {
   readonly flags: FlagValues;
+  /** What was given without dashes, by the operand's name. */
+  readonly operands: ReadonlyMap<string, string>;
   /** Whether help was asked for, among whatever else. */
   readonly help: boolean;
   /** One line for each argument that makes no sense. */
@@ -84,18 +101,28 @@ export interface Arguments {
 /**
  * Reads arguments as Go's flag package does: one dash or two, `=` or a space, the argument after a
  * flag that wants a value is that value whatever it looks like, the last of a repeated flag wins.
- * Unlike Go it goes on after a mistake, so that all of them are told at once.
+ * Unlike Go it takes operands before, between and after flags, and goes on after a mistake, so that
+ * all of them are told at once.
  */
-export function readArguments(known: readonly Flag[], args: readonly string[]): Arguments {
+export function readArguments(
+  known: readonly Flag[],
+  args: readonly string[],
+  wanted: readonly Operand[] = [],
+): Arguments {
   const byName = new Map(known.map((flag) => [flag.name, flag]));
   const flags = new Map<string, Given>();
+  const operands = new Map<string, string>();
   const problems: string[] = [];
   let help = false;
+  // Whether an operand may have been taken for the value of a flag that nobody knows.
+  let swallowed = false;
   for (let i = 0; i < args.length; i++) {
     const argument = args[i]!;
     const match = /^(--?)([^-=][^=]*)(?:=(.*))?$/s.exec(argument);
     if (match === null) {
-      problems.push(`unexpected argument ${JSON.stringify(argument)}`);
+      const operand = argument.startsWith("--") ? undefined : wanted[operands.size];
+      if (operand === undefined) problems.push(`unexpected argument ${JSON.stringify(argument)}`);
+      else operands.set(operand.name, argument);
       continue;
     }
     const [, dashes, name, attached] = match as unknown as [string, string, string, string?];
@@ -111,7 +138,10 @@ export function readArguments(known: readonly Flag[], args: readonly string[]): 
       problems.push(`unknown flag ${label}; ${hint}`);
       // A mistyped flag's value is no mistake of its own.
       const next = args[i + 1];
-      if (attached === undefined && next !== undefined && !next.startsWith("-")) i++;
+      if (attached === undefined && next !== undefined && !next.startsWith("-")) {
+        i++;
+        swallowed = true;
+      }
     } else if (attached !== undefined) {
       flags.set(name, { text: attached, label });
     } else if (flag.placeholder === "") {
@@ -122,7 +152,29 @@ export function readArguments(known: readonly Flag[], args: readonly string[]): 
       problems.push(`${label}: needs a value: ${flag.placeholder}`);
     }
   }
-  return { flags, help, problems };
+  for (const operand of wanted) {
+    const problem = operandProblem(operand, operands.get(operand.name), swallowed);
+    if (problem !== undefined) problems.push(problem);
+  }
+  return { flags, operands, help, problems };
+}
+
+function operandProblem(
+  { name, help, optional = false, choices }: Operand,
+  given: string | undefined,
+  swallowed: boolean,
+): string | undefined {
+  if (given === undefined) {
+    return optional || swallowed ? undefined : `missing: ${name}: ${decapitalize(help)}`;
+  }
+  if (choices === undefined || choices.includes(given)) return undefined;
+  const meant = nearest(given, choices);
+  const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+  return `${name}: cannot use ${JSON.stringify(given)}: wanted ${choices.join(", ")}${hint}`;
+}
+
+function decapitalize(text: string): string {
+  return text.slice(0, 1).toLowerCase() + text.slice(1);
 }
 
 /** Tells what is wrong, a line each. @returns the exit code for it. */

@@ -8,9 +8,8 @@ import { messageOf } from "../config/operator_error.ts";
 import { type InterfaceAddress, TRIAL } from "../config/resolve.ts";
 import { environmentName, setting, SETTINGS } from "../config/settings.ts";
 import { environmentSource, readSettings } from "../config/sources.ts";
-import { boolean, duration, ipv4, type ValueType } from "../config/types.ts";
+import { boolean, duration, ipv4, macAddress } from "../config/types.ts";
 import {
-  AddressError,
   formatCidr,
   formatIpv4,
   formatMac,
@@ -52,19 +51,6 @@ const SHARED = {
   clientPort: { ...SETTINGS.clientPort, help: "UDP port to ask from" },
 };
 
-const mac: ValueType<Mac> = {
-  placeholder: "MAC",
-  wanted: "a hardware address, like 5c:96:56:a4:be:eb",
-  parse(given) {
-    try {
-      return parseMac(given);
-    } catch (error) {
-      if (error instanceof AddressError) return undefined;
-      throw error;
-    }
-  },
-};
-
 const QUESTION = "Question";
 
 const OWN = {
@@ -85,7 +71,7 @@ const OWN = {
   mac: setting({
     flag: "mac",
     group: QUESTION,
-    type: mac,
+    type: macAddress,
     defaultNote: "one of its own, the same each time",
     help: "The hardware address to ask with",
   }),
@@ -178,12 +164,14 @@ function readQuestion(args: Arguments, edges: Edges): Question | string[] {
   const trial = shared.serverIf.source === "default";
   let source: InterfaceAddress | undefined;
   if (names !== undefined) {
-    source = edges.interfaces()?.find((one) => one.name === names[0] && one.family === "IPv4");
+    source = edges.interfaces()?.find((one) =>
+      one.name === names[0]!.name && one.family === "IPv4"
+    );
     if (names.length > 1) {
       problems.push(`${shared.serverIf.label}: wanted one interface to ask on`);
     } else if (source === undefined) {
       problems.push(
-        `${shared.serverIf.label}: no IPv4 address of ${names[0]} can be seen to ask from`,
+        `${shared.serverIf.label}: no IPv4 address of ${names[0]!.name} can be seen to ask from`,
       );
     }
   }

@@ -20,6 +20,10 @@ export interface Edges {
   environment(names: Iterable<string>): ReadonlyMap<string, string>;
   /** The machine's network interfaces; undefined when the program may not look. */
   interfaces(): readonly InterfaceAddress[] | undefined;
+  /** A file's text. @throws {Deno.errors.NotFound} and the like. */
+  readText(path: string): string;
+  /** Whether a file or directory is there; undefined when the program may not look. */
+  exists(path: string): boolean | undefined;
   /** The number of the user who runs the program; undefined when it may not look. */
   user(): number | undefined;
 }
@@ -54,6 +58,22 @@ export const processEdges: Edges = {
     const kind = "networkInterfaces";
     const { state } = Deno.permissions.querySync({ name: "sys", kind });
     return state === "granted" ? Deno.networkInterfaces() : undefined;
+  },
+  readText(path) {
+    if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
+      throw new Deno.errors.NotCapable(`Requires read access to ${JSON.stringify(path)}`);
+    }
+    return Deno.readTextFileSync(path);
+  },
+  exists(path) {
+    if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return undefined;
+    try {
+      Deno.statSync(path);
+      return true;
+    } catch (error) {
+      // Whatever else is in the way, like a directory that others may not enter, is no answer.
+      return error instanceof Deno.errors.NotFound ? false : undefined;
+    }
   },
   user() {
     const { state } = Deno.permissions.querySync({ name: "sys", kind: "uid" });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Command as Page, Option } from "commander";
+import { Argument, Command as Page, Option } from "commander";
 import type { Command } from "./command.ts";
 
 function page(name: string, usage: string, summary: string, notes: string): Page {
@@ -31,15 +31,23 @@ function render(page: Page): string {
   return text;
 }
 
-/** Help for the program: its commands. */
-export function programHelp(commands: readonly Command[]): string {
-  const top = page(
-    "etcdhcp",
-    "[COMMAND] [FLAGS]",
-    "A DHCPv4 server.",
-    "Without a command, etcdhcp serves. Help on one command: etcdhcp COMMAND --help",
-  );
-  for (const { name, summary } of commands) top.command(name).summary(summary);
+/** What a list of commands shows of each. */
+interface Listed {
+  readonly name: string;
+  readonly summary: string;
+}
+
+/** Help for the program, or for the commands of one group. */
+export function listHelp(group: Listed | undefined, commands: readonly Listed[]): string {
+  const name = group === undefined ? "etcdhcp" : `etcdhcp ${group.name}`;
+  const note = group === undefined
+    ? "Without a command, etcdhcp serves. Help on one command: etcdhcp COMMAND --help"
+    : `Help on one command: ${name} COMMAND --help`;
+  const usage = group === undefined ? "[COMMAND] [FLAGS]" : "COMMAND [FLAGS]";
+  const top = page(name, usage, `${group?.summary ?? "A DHCPv4 server"}.`, note);
+  for (const { name, summary } of commands) {
+    top.command(group === undefined ? name : name.slice(group.name.length + 1)).summary(summary);
+  }
   return render(top);
 }
 
@@ -49,7 +57,10 @@ export function commandHelp(command: Command): string {
     "A flag takes one dash or two, and its value after = or a space. Of a repeated flag " +
     "the last counts.";
   const notes = command.notes === undefined ? syntax : `${syntax}\n${command.notes}`;
-  const one = page(`etcdhcp ${command.name}`, "[FLAGS]", `${command.summary}.`, notes);
+  const operands = command.operands ?? [];
+  const usage = ["[FLAGS]", ...operands.map(({ name, optional }) => optional ? `[${name}]` : name)];
+  const one = page(`etcdhcp ${command.name}`, usage.join(" "), `${command.summary}.`, notes);
+  for (const { name, help } of operands) one.addArgument(new Argument(`<${name}>`, help));
   for (const { name, placeholder, group, help } of command.flags) {
     if (group === undefined) continue;
     const value = placeholder === "" ? "" : ` <${placeholder}>`;

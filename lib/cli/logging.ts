@@ -22,7 +22,7 @@ export interface LineSink {
 
 /** How the log looks and how much it says. */
 export interface LogOptions {
-  readonly format: "text" | "json";
+  readonly format: "text" | "json" | "journal";
   readonly verbosity: number;
 }
 

@@ -148,7 +148,8 @@ export interface ServerConfig {
   /** The part of a subnet's pools, 0 to 1, whose use is told to hooks of `pool.threshold`. */
   readonly poolThreshold: number;
   readonly log: {
-    readonly format: "text" | "json";
+    /** `journal` is text with the priorities that systemd reads. */
+    readonly format: "text" | "json" | "journal";
     /** 0: lease events and trouble. 1: also decisions not to answer. 2: also every packet. */
     readonly verbosity: number;
   };

@@ -5,40 +5,29 @@
  */
 
 import {
-  AddressError,
-  broadcastOf,
-  type Cidr,
   cidrContains,
-  cidrOf,
-  formatCidr,
   formatIpv4,
   formatRange,
   type Ipv4,
-  type Ipv4Range,
-  maskOf,
   parseIpv4,
-  prefixOf,
   rangeSize,
 } from "../wire/address.ts";
-import {
-  broadcastAddress,
-  domainName,
-  domainNameServer,
-  router,
-  subnetMask,
-} from "../wire/registry.ts";
-import type { LeaseTimes, ServedInterface, ServerConfig, Subnet } from "./model.ts";
+import type { ConfigFile, NamedPath, Settings } from "./config_file.ts";
+import type { AdminConfig, ServedInterface, ServerConfig, Subnet } from "./model.ts";
+import { DECLINE_SHARE, hostFlaw, leaseTimes, wireOptions } from "./network.ts";
+import { type InterfaceAddress, resolveInterfaces } from "./places.ts";
 import { SETTINGS } from "./settings.ts";
-import { readSettings, type Resolved, type ResolvedTable, type Source } from "./sources.ts";
+import { readSettings, type Resolved, type Source } from "./sources.ts";
 
-/** One address of one network interface, as `Deno.networkInterfaces()` lists them. */
-export interface InterfaceAddress {
-  readonly name: string;
-  readonly family: "IPv4" | "IPv6";
-  readonly address: string;
-  readonly netmask: string;
-  /** The interface's hardware address; zeros where it has none. */
-  readonly mac: string;
+export type { Settings } from "./config_file.ts";
+export type { InterfaceAddress } from "./places.ts";
+
+/** The machine's files, as far as the program may see them. */
+export interface FileView {
+  /** Whether there is a file or a directory; undefined when the program may not look. */
+  exists(path: string): boolean | undefined;
+  /** A file's text; undefined when it cannot be had. */
+  read(path: string): string | undefined;
 }
 
 /** What a configuration depends on besides settings. */
@@ -49,10 +38,14 @@ export interface Machine {
   readonly stateDirectory: string | undefined;
   /** Where a trial keeps its file. */
   readonly trialDirectory: string;
+  /** Undefined: whether files are there is not looked at. */
+  readonly files?: FileView;
+  /**
+   * Whether another machine is meant perhaps: that this one lacks an interface is then worth a
+   * warning, and no more.
+   */
+  readonly elsewhere?: boolean;
 }
-
-/** Every setting, with the source that it came from. */
-export type Settings = ResolvedTable<typeof SETTINGS>;
 
 /** A configuration to run with, or everything that is wrong with what was given. */
 export type Resolution =
@@ -61,14 +54,15 @@ export type Resolution =
     readonly config: ServerConfig;
     readonly settings: Settings;
     readonly warnings: readonly string[];
+    /** Where values of subnets came from, by place: "subnet[0].lease". Others are defaults. */
+    readonly origins: ReadonlyMap<string, string>;
   }
-  | { readonly ok: false; readonly problems: readonly string[] };
-
-/** A first address and network: what one interface contributes. */
-interface Place {
-  readonly address: Ipv4;
-  readonly cidr: Cidr;
-}
+  | {
+    readonly ok: false;
+    /** None when all that is missing are this machine's interfaces, and another may be meant. */
+    readonly problems: readonly string[];
+    readonly warnings: readonly string[];
+  };
 
 /** Where a trial takes place: loopback, as no other machine can be harmed there. */
 export const TRIAL = {
@@ -80,35 +74,45 @@ export const TRIAL = {
   clientPort: 6868,
 };
 
-/**
- * A quarter of the pools may be in quarantine: a client that declines whatever it gets then runs
- * out of harm to do long before the network runs out of addresses.
- */
-const DECLINE_SHARE = 0.25;
+/** What has been found so far. */
+interface Findings {
+  readonly settings: Settings;
+  readonly machine: Machine;
+  readonly file: ConfigFile | undefined;
+  readonly problems: string[];
+  readonly warnings: string[];
+  readonly origins: Map<string, string>;
+}
 
-/** The part of the pools whose use is worth a word. */
-const POOL_THRESHOLD = 0.9;
-
-/** Seconds; help says so too. */
-const MIN_LEASE = 120;
-const MAX_LEASE = 86_400;
+/** Who is answered, and where. */
+interface Network {
+  readonly interfaces: readonly ServedInterface[];
+  readonly subnets: readonly Subnet[];
+}
 
 /**
  * Makes the server's configuration.
  *
- * @param sources strongest first.
+ * @param sources strongest first, without the file's.
+ * @param file the configuration file, undefined for none.
  * @returns the configuration, or one line for each thing that is wrong.
  */
-export function resolveConfig(sources: readonly Source[], machine: Machine): Resolution {
-  const problems: string[] = [];
+export function resolveConfig(
+  sources: readonly Source[],
+  machine: Machine,
+  file?: ConfigFile,
+): Resolution {
+  const problems: string[] = [...file?.problems ?? []];
   const warnings: string[] = [];
-  const settings = readSettings(SETTINGS, sources, problems);
-  const trial = settings.serverIf.source === "default";
+  // What else is wrong cannot be told from a file that says nothing.
+  if (file?.isToml === false) return { ok: false, problems, warnings };
+  const all = file === undefined ? sources : [...sources, file.settings];
+  const settings = readSettings(SETTINGS, all, problems);
+  const origins = new Map<string, string>();
+  const findings: Findings = { settings, machine, file, problems, warnings, origins };
+  const trial = settings.serverIf.source === "default" && !file?.hasSubnets;
 
-  const lease = resolveLeaseTimes(settings, problems);
-  const network = trial
-    ? trialNetwork(settings, problems)
-    : namedNetwork(settings, machine, problems, warnings);
+  const network = trial ? trialNetwork(findings) : namedNetwork(findings);
   const port = settings.port.value ?? (trial ? TRIAL.port : 67);
   const clientPort = settings.clientPort.value ?? (trial ? TRIAL.clientPort : 68);
   if (port === clientPort) {
@@ -122,43 +126,88 @@ export function resolveConfig(sources: readonly Source[], machine: Machine): Res
       `${settings.monitorInterval.label} has no effect: expired addresses come back by themselves`,
     );
   }
+  if (settings.reloadOnChange.value && file === undefined) {
+    warnings.push(`${settings.reloadOnChange.label} has no effect without --config`);
+  }
   const store = resolveStore(settings, machine, trial, problems);
-  if (problems.length > 0 || network === undefined) return { ok: false, problems };
-
-  const subnet: Subnet = {
-    name: undefined,
-    cidr: network.cidr,
-    pools: [network.pool],
-    exclusions: network.exclusions,
-    options: network.options,
-    lease,
-    offerHold: settings.offerHold.value,
-    quarantine: settings.quarantine.value,
-    declineShare: DECLINE_SHARE,
-    reservations: new Map(),
-  };
+  const admin = resolveAdmin(settings, stateDirectory(trial, machine), problems);
+  checkFiles(findings);
+  if (problems.length > 0 || network === undefined) {
+    return { ok: false, problems: inOrder(problems, file), warnings };
+  }
   const config: ServerConfig = {
     trial,
     interfaces: network.interfaces,
-    subnets: [subnet],
+    subnets: network.subnets,
     port,
     clientPort,
     confinedElsewhere: settings.confinedElsewhere.value,
     store,
     requestTimeout: settings.requestTimeout.value,
-    admin: {
-      listen: settings.adminAddr.value,
-      socket: undefined,
-      tokenFile: `${stateDirectory(trial, machine)}/admin-token`,
-      tls: undefined,
-    },
-    file: undefined,
-    reloadOnChange: false,
-    hooks: [],
-    poolThreshold: POOL_THRESHOLD,
+    admin,
+    file: file?.path,
+    reloadOnChange: settings.reloadOnChange.value && file !== undefined,
+    hooks: file?.hooks ?? [],
+    poolThreshold: settings.poolThreshold.value,
     log: { format: settings.logFormat.value, verbosity: settings.verbosity.value },
   };
-  return { ok: true, config, settings, warnings };
+  return { ok: true, config, settings, warnings, origins };
+}
+
+/**
+ * What is wrong with a file in the order of its lines, after everything else; each thing once, as
+ * several subnets may have it from one place.
+ */
+function inOrder(problems: readonly string[], file: ConfigFile | undefined): string[] {
+  const once = [...new Set(problems)];
+  if (file === undefined) return once;
+  const lineOf = (problem: string) => {
+    const rest = problem.startsWith(`${file.path}:`) ? problem.slice(file.path.length + 1) : "";
+    return Number(/^(\d+): /.exec(rest)?.[1] ?? 0);
+  };
+  return once.toSorted((one, other) => lineOf(one) - lineOf(other));
+}
+
+function resolveAdmin(
+  { adminAddr, adminSocket, adminTokenFile, adminTlsCert, adminTlsKey }: Settings,
+  directory: string,
+  problems: string[],
+): AdminConfig {
+  const [cert, key] = [adminTlsCert.value, adminTlsKey.value];
+  needEachOther(adminTlsCert, adminTlsKey, problems);
+  return {
+    listen: adminAddr.value,
+    socket: adminSocket.value,
+    tokenFile: adminTokenFile.value ?? `${directory}/admin-token`,
+    tls: cert === undefined || key === undefined ? undefined : { cert, key },
+  };
+}
+
+function needEachOther(
+  one: Resolved<unknown>,
+  other: Resolved<unknown>,
+  problems: string[],
+): void {
+  const [given, missing] = one.source === "default" ? [other, one] : [one, other];
+  if (given.source !== "default" && missing.source === "default") {
+    // Who writes a file is told of the file's key.
+    const row = Object.values(SETTINGS).find(({ flag }) => `--${flag}` === missing.label);
+    const name = given.source === "file" ? row?.file : undefined;
+    problems.push(`${given.label}: needs ${name ?? missing.label} too`);
+  }
+}
+
+/** Files that are to be read must be there. */
+function checkFiles({ settings, machine, file, problems }: Findings): void {
+  const { etcdCa, etcdCert, etcdKey, adminTlsCert, adminTlsKey } = settings;
+  const needed: NamedPath[] = [...file?.needs ?? []];
+  for (const { value, label } of [etcdCa, etcdCert, etcdKey, adminTlsCert, adminTlsKey]) {
+    if (value !== undefined) needed.push({ value, label });
+  }
+  for (const { value, label } of needed) {
+    if (machine.files?.exists(value) !== false) continue;
+    problems.push(`${label}: cannot use ${JSON.stringify(value)}: there is no such file`);
+  }
 }
 
 /** Any `etcd.discovery` setting selects etcd; else leases are kept in a file. */
@@ -170,9 +219,11 @@ function resolveStore(
 ): ServerConfig["store"] {
   const { storePath, etcdEndpoints, etcdSrv, etcdUsername, etcdPassword } = settings;
   const { etcdCa, etcdCert, etcdKey, etcdPrefix, etcdHoldFactor, etcdSkipRenewals } = settings;
+  const { etcdPasswordFile } = settings;
   const etcd = [etcdEndpoints, etcdSrv].find(({ source }) => source !== "default");
   if (etcd === undefined) {
-    for (const one of [etcdUsername, etcdPassword, etcdCa, etcdCert, etcdKey]) {
+    const idle = [etcdUsername, etcdPassword, etcdPasswordFile, etcdCa, etcdCert, etcdKey];
+    for (const one of idle) {
       if (one.source === "default") continue;
       problems.push(`${one.label}: needs --etcd.discovery.endpoints or --etcd.discovery.srv`);
     }
@@ -186,18 +237,17 @@ function resolveStore(
       `${storePath.label}: leases are kept in etcd (${etcd.label}); give one of the two`,
     );
   }
-  for (const [one, other] of [[etcdUsername, etcdPassword], [etcdCert, etcdKey]] as const) {
-    const [given, missing] = one.source === "default" ? [other, one] : [one, other];
-    if (given.source !== "default" && missing.source === "default") {
-      problems.push(`${given.label}: needs ${missing.label} too`);
-    }
-  }
+  const password = etcdPasswordFile.source === "default"
+    ? etcdPassword
+    : passwordFrom(etcdPasswordFile, etcdPassword, machine, problems);
+  needEachOther(etcdUsername, password, problems);
+  needEachOther(etcdCert, etcdKey, problems);
   return {
     kind: "etcd",
     endpoints: etcdEndpoints.value ?? [],
     srv: etcdSrv.value,
     username: etcdUsername.value,
-    password: etcdPassword.value,
+    password: password.value,
     ca: etcdCa.value,
     cert: etcdCert.value,
     key: etcdKey.value,
@@ -207,6 +257,26 @@ function resolveStore(
   };
 }
 
+/** The password that a file holds, without the line end that editors leave. */
+function passwordFrom(
+  from: Resolved<string | undefined>,
+  direct: Resolved<string | undefined>,
+  { files }: Machine,
+  problems: string[],
+): Resolved<string | undefined> {
+  if (direct.source !== "default") {
+    problems.push(`${from.label}: the password is given in ${direct.label} already`);
+    return direct;
+  }
+  if (from.value === undefined || files === undefined) return from;
+  const text = files.read(from.value)?.replace(/\r?\n$/, "");
+  if (text === undefined || text === "") {
+    const flaw = text === undefined ? "it cannot be read" : "it is empty";
+    problems.push(`${from.label}: cannot use ${JSON.stringify(from.value)}: ${flaw}`);
+  }
+  return { ...from, value: text };
+}
+
 /** Where what must survive a restart is kept. */
 function stateDirectory(trial: boolean, machine: Machine): string {
   if (trial) return machine.trialDirectory;
@@ -214,40 +284,8 @@ function stateDirectory(trial: boolean, machine: Machine): string {
   return machine.stateDirectory?.split(":")[0] || "/var/lib/etcdhcp";
 }
 
-function resolveLeaseTimes(settings: Settings, problems: string[]): LeaseTimes {
-  const { lease, minLease, maxLease } = settings;
-  const times = {
-    default: lease.value,
-    min: minLease.value ?? Math.min(lease.value, MIN_LEASE),
-    max: maxLease.value ?? Math.max(lease.value, MAX_LEASE),
-  };
-  if (usable(lease, minLease) && times.min > times.default) {
-    problems.push(
-      `${minLease.label}: ${times.min}s is longer than the lease (${lease.label}, ${lease.value}s)`,
-    );
-  }
-  if (usable(lease, maxLease) && times.max < times.default) {
-    problems.push(
-      `${maxLease.label}: ${times.max}s is shorter than the lease (${lease.label}, ` +
-        `${lease.value}s)`,
-    );
-  }
-  return times;
-}
-
-function usable(...settings: readonly Resolved<unknown>[]): boolean {
-  return settings.every((setting) => setting.usable);
-}
-
-interface Network {
-  readonly interfaces: readonly ServedInterface[];
-  readonly cidr: Cidr;
-  readonly pool: Ipv4Range;
-  readonly exclusions: ReadonlySet<Ipv4>;
-  readonly options: ReadonlyMap<number, Uint8Array>;
-}
-
-function trialNetwork(settings: Settings, problems: string[]): Network {
+function trialNetwork(findings: Findings): Network {
+  const { settings, problems } = findings;
   const { serverIp, subnetMask, router, dns, issueFrom, issueTo, confinedElsewhere } = settings;
   for (const one of [serverIp, subnetMask, router, dns, issueFrom, issueTo, confinedElsewhere]) {
     if (one.source === "default") continue;
@@ -256,44 +294,121 @@ function trialNetwork(settings: Settings, problems: string[]): Network {
     );
   }
   const { address, cidr, pool } = TRIAL;
+  const options = wireOptions(cidr, [address], [address], settings.domain.value);
   return {
     interfaces: [{ name: TRIAL.interface, address, cidr }],
-    cidr,
-    pool,
-    exclusions: new Set([address]),
-    options: wireOptions(cidr, [address], [address], settings.domain.value),
+    subnets: [
+      soleSubnet({ cidr, pools: [pool], exclusions: new Set([address]), options }, findings),
+    ],
   };
 }
 
-function namedNetwork(
-  settings: Settings,
-  machine: Machine,
-  problems: string[],
-  warnings: string[],
+/** The one subnet that settings define. */
+function soleSubnet(
+  parts: Pick<Subnet, "cidr" | "pools" | "exclusions" | "options">,
+  { settings, problems, origins }: Findings,
+): Subnet {
+  const { lease, minLease, maxLease, offerHold, quarantine } = settings;
+  const { issueFrom, issueTo, serverIf, subnetMask, router, dns, domain } = settings;
+  const rows: [string, readonly Resolved<unknown>[]][] = [
+    ["cidr", [subnetMask.source === "default" ? serverIf : subnetMask]],
+    ["pools", [issueFrom, issueTo]],
+    ["router", [router]],
+    ["dns", [dns]],
+    ["domain", [domain]],
+    ["lease", [lease]],
+    ["min-lease", [minLease]],
+    ["max-lease", [maxLease]],
+    ["offer-hold", [offerHold]],
+    ["quarantine", [quarantine]],
+  ];
+  for (const [key, from] of rows) {
+    const labels = from.filter(({ source }) => source !== "default").map(({ label }) => label);
+    if (labels.length > 0) origins.set(`subnet[0].${key}`, labels.join(", "));
+  }
+  return {
+    name: undefined,
+    ...parts,
+    lease: leaseTimes(lease, minLease, maxLease, problems),
+    offerHold: offerHold.value,
+    quarantine: quarantine.value,
+    declineShare: DECLINE_SHARE,
+    reservations: new Map(),
+  };
+}
+
+function namedNetwork(findings: Findings): Network | undefined {
+  const { settings, machine, file, problems, warnings } = findings;
+  const { serverIf, serverIp, subnetMask, issueFrom } = settings;
+  const interfaces = resolveInterfaces({
+    interfaces: machine.interfaces,
+    elsewhere: machine.elsewhere ?? false,
+    serverIf,
+    serverIp,
+    subnetMask,
+    prefers: (name, { address, cidr }) =>
+      file?.hasSubnets
+        ? file.prefers(name, address)
+        : issueFrom.value !== undefined && cidrContains(cidr, issueFrom.value),
+    problems,
+    warnings,
+  });
+  return file?.hasSubnets
+    ? fileNetwork(file, interfaces, findings)
+    : flagsNetwork(interfaces, findings);
+}
+
+/** Subnets that a file defines leave settings for one alone without a place. */
+function fileNetwork(
+  file: ConfigFile,
+  interfaces: readonly ServedInterface[],
+  findings: Findings,
+): Network {
+  const { settings, problems } = findings;
+  if (settings.serverIf.source === "default") {
+    problems.push(
+      `${file.path}: missing: server.interfaces: wanted the interfaces to answer on, like ["lan0"]`,
+    );
+  }
+  const { router, issueFrom, issueTo } = settings;
+  for (
+    const [one, own] of [[router, "router"], [issueFrom, "pools"], [issueTo, "pools"]] as const
+  ) {
+    if (one.source === "default") continue;
+    problems.push(
+      `${one.label}: cannot be used with the subnets of ${file.path}: each has its own ${own}`,
+    );
+  }
+  return { interfaces, subnets: file.subnets({ ...findings, interfaces }) };
+}
+
+function flagsNetwork(
+  interfaces: readonly ServedInterface[],
+  findings: Findings,
 ): Network | undefined {
+  const { settings, file, problems } = findings;
   const { issueFrom, issueTo, router, dns } = settings;
+  if (file !== undefined && issueFrom.source === "default" && issueTo.source === "default") {
+    problems.push(`${file.path}: missing: [[subnet]]: wanted the addresses to lease`);
+    return undefined;
+  }
   for (const [bound, which] of [[issueFrom, "first"], [issueTo, "last"]] as const) {
     if (bound.source === "default") {
       problems.push(`${bound.label}: missing: wanted the ${which} address to lease`);
     }
   }
-  const names = settings.serverIf.value;
-  if (names === undefined) return undefined;
-  const interfaces: ServedInterface[] = [];
-  for (const [index, name] of names.entries()) {
-    const place = index === 0
-      ? firstPlace(name, settings, machine, problems, warnings)
-      : ownPlace(name, undefined, settings, machine, problems);
-    if (place !== undefined) interfaces.push({ name, ...place });
-  }
   const [first] = interfaces;
-  if (first === undefined || first.name !== names[0]) return undefined;
+  if (first === undefined || first.name !== settings.serverIf.value?.[0]?.name) return undefined;
   const { address, cidr } = first;
 
+  const checkHost = (setting: Resolved<unknown>, host: Ipv4) => {
+    const flaw = hostFlaw(host, cidr);
+    if (flaw !== undefined) problems.push(`${setting.label}: ${formatIpv4(host)} ${flaw}`);
+  };
   for (const bound of [issueFrom, issueTo]) {
-    if (bound.value !== undefined) checkHost(bound, bound.value, cidr, problems);
+    if (bound.value !== undefined) checkHost(bound, bound.value);
   }
-  for (const gateway of router.value ?? []) checkHost(router, gateway, cidr, problems);
+  for (const gateway of router.value ?? []) checkHost(router, gateway);
   const [from, to] = [issueFrom.value, issueTo.value];
   if (from === undefined || to === undefined) return undefined;
   if (from > to) {
@@ -316,135 +431,6 @@ function namedNetwork(
     );
   }
   const options = wireOptions(cidr, routers, dns.value ?? [address], settings.domain.value);
-  return { interfaces, cidr, pool, exclusions, options };
-}
-
-/** An address that some host in the subnet is to have. */
-function checkHost(
-  setting: Resolved<unknown>,
-  address: Ipv4,
-  cidr: Cidr,
-  problems: string[],
-): void {
-  const flaw = hostFlaw(address, cidr);
-  if (flaw !== undefined) problems.push(`${setting.label}: ${formatIpv4(address)} ${flaw}`);
-}
-
-function hostFlaw(address: Ipv4, cidr: Cidr): string | undefined {
-  if (!cidrContains(cidr, address)) return `is outside the subnet ${formatCidr(cidr)}`;
-  // A /31 has neither a network nor a broadcast address (RFC 3021 section 2.1).
-  if (cidr.prefix >= 31) return undefined;
-  if (address === cidr.network) return `is the network address of ${formatCidr(cidr)}`;
-  if (address === broadcastOf(cidr)) return `is the broadcast address of ${formatCidr(cidr)}`;
-  return undefined;
-}
-
-/** The first interface's address and network: given, or its own, or one of each. */
-function firstPlace(
-  name: string,
-  settings: Settings,
-  machine: Machine,
-  problems: string[],
-  warnings: string[],
-): Place | undefined {
-  const { serverIp, subnetMask } = settings;
-  if (!usable(serverIp, subnetMask)) return undefined;
-  const [address, prefix] = [serverIp.value, subnetMask.value];
-  if (address === undefined || prefix === undefined) {
-    const own = ownPlace(name, address, settings, machine, problems);
-    if (own === undefined || prefix === undefined) return own;
-    return { address: own.address, cidr: cidrOf(own.address, prefix) };
-  }
-  const cidr = cidrOf(address, prefix);
-  checkHost(serverIp, address, cidr, problems);
-  if (machine.interfaces !== undefined) {
-    const own = placesOf(name, machine.interfaces);
-    if (!own.some((place) => place.address === address)) {
-      warnings.push(`${name} does not have the address ${formatIpv4(address)} yet; waiting for it`);
-    }
-  }
-  return { address, cidr };
-}
-
-/**
- * An interface's own address and network. Of several, the one that was asked for, else the one
- * that the addresses to lease belong to, else the first.
- */
-function ownPlace(
-  name: string,
-  wanted: Ipv4 | undefined,
-  settings: Settings,
-  machine: Machine,
-  problems: string[],
-): Place | undefined {
-  const { serverIf, serverIp, issueFrom } = settings;
-  if (machine.interfaces === undefined) {
-    problems.push(
-      `${serverIf.label}: cannot look up the address of ${name}: allow it (--allow-sys=` +
-        `networkInterfaces), or give --dhcp.server-ip and --dhcp.subnet-mask`,
-    );
-    return undefined;
-  }
-  const places = placesOf(name, machine.interfaces);
-  if (places.length === 0) {
-    problems.push(`${serverIf.label}: ${absence(name, machine.interfaces)}`);
-    return undefined;
-  }
-  if (wanted !== undefined) {
-    const place = places.find((one) => one.address === wanted);
-    if (place === undefined) {
-      problems.push(
-        `${serverIp.label}: ${name} has no address ${formatIpv4(wanted)} (it has ` +
-          `${places.map((one) => formatIpv4(one.address)).join(", ")}); give --dhcp.subnet-mask ` +
-          `too to wait for it`,
-      );
-    }
-    return place;
-  }
-  const from = issueFrom.value;
-  return from === undefined
-    ? places[0]
-    : places.find((place) => cidrContains(place.cidr, from)) ?? places[0];
-}
-
-function absence(name: string, interfaces: readonly InterfaceAddress[]): string {
-  const names = [...new Set(interfaces.map((one) => one.name))];
-  const what = names.includes(name)
-    ? `${name} has no IPv4 address`
-    : `there is no interface ${name} with an address (there is ${names.join(", ")})`;
-  return `${what}; to wait for it, give --dhcp.server-ip and --dhcp.subnet-mask`;
-}
-
-function placesOf(name: string, interfaces: readonly InterfaceAddress[]): Place[] {
-  const places: Place[] = [];
-  for (const one of interfaces) {
-    if (one.name !== name || one.family !== "IPv4") continue;
-    try {
-      const address = parseIpv4(one.address);
-      places.push({ address, cidr: cidrOf(address, prefixOf(parseIpv4(one.netmask))) });
-    } catch (error) {
-      // An address that cannot be read cannot be served either; others may do.
-      if (!(error instanceof AddressError)) throw error;
-    }
-  }
-  return places;
-}
-
-/** What goes to every client of the subnet, as bytes. */
-function wireOptions(
-  cidr: Cidr,
-  routers: readonly Ipv4[],
-  dns: readonly Ipv4[],
-  domain: string | undefined,
-): ReadonlyMap<number, Uint8Array> {
-  const options = new Map([
-    [subnetMask.code, subnetMask.codec.encode(maskOf(cidr.prefix))],
-  ]);
-  if (routers.length > 0) options.set(router.code, router.codec.encode(routers));
-  if (dns.length > 0) options.set(domainNameServer.code, domainNameServer.codec.encode(dns));
-  if (cidr.prefix < 31) {
-    options.set(broadcastAddress.code, broadcastAddress.codec.encode(broadcastOf(cidr)));
-  }
-  if (domain !== undefined) options.set(domainName.code, domainName.codec.encode(domain));
-  return options;
+  const subnet = soleSubnet({ cidr, pools: [pool], exclusions, options }, findings);
+  return { interfaces, subnets: [subnet] };
 }

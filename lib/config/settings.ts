@@ -1,6 +1,6 @@
 /**
- * The table of settings: one row each. Flags, environment variables, help and the README's
- * reference come from it and from nothing else.
+ * The table of settings: one row each. Flags, environment variables, the file's keys, help,
+ * completions, the schema for editors and the README's reference come from it and nothing else.
  *
  * @module
  */
@@ -18,6 +18,7 @@ import {
   listenAddress,
   names,
   netmask,
+  share,
   text,
   type ValueType,
   wholeNumber,
@@ -25,8 +26,10 @@ import {
 
 /** One setting. */
 export interface Setting<T = unknown> {
-  /** Its name in the environment and, with a section per dot, in a file: "dhcp.lease". */
+  /** Its name in the environment, where dots become underscores: "dhcp.lease". */
   readonly key: string;
+  /** Its place in the configuration file, a section per dot; undefined where a file has none. */
+  readonly file: string | undefined;
   /** Its name on the command line, without dashes. */
   readonly flag: string;
   readonly group: string;
@@ -46,6 +49,8 @@ export type SettingValue<S> = S extends Setting<infer T> ? T : never;
 interface Row<V> {
   readonly flag: string;
   readonly key?: string;
+  /** Undefined: as {@linkcode fileKey} has it; null: no place in the file. */
+  readonly file?: string | null;
   readonly group: string;
   readonly type: ValueType<V>;
   readonly help: string;
@@ -59,6 +64,7 @@ export function setting<V>(row: Row<V>): Setting<V | undefined>;
 export function setting<V>(row: Row<V> & { readonly fallback?: string }): Setting<V | undefined> {
   return {
     key: row.key ?? row.flag,
+    file: row.file === null ? undefined : row.file ?? fileKey(row.key ?? row.flag),
     flag: row.flag,
     group: row.group,
     type: row.type,
@@ -67,6 +73,11 @@ export function setting<V>(row: Row<V> & { readonly fallback?: string }): Settin
     help: row.help,
     secret: row.secret ?? false,
   };
+}
+
+/** A file has what concerns etcd in one section, "store.etcd"; else keys are as elsewhere. */
+function fileKey(key: string): string {
+  return key.replace(/^etcd\.(?:discovery\.|auth\.)?/, "store.etcd.");
 }
 
 /** Lease lengths on the wire are u32 seconds, of which the highest value means "for ever". */
@@ -90,17 +101,28 @@ function etcdSetting(
 
 /** Every setting of the server, in the order in which help shows them. */
 export const SETTINGS = {
+  config: setting({
+    flag: "config",
+    file: null,
+    group: OPERATION,
+    type: text("FILE", "the path of a file"),
+    defaultNote: "none",
+    help: "The configuration file (TOML)",
+  }),
   serverIf: setting({
     flag: "dhcp.server-if",
+    file: "server.interfaces",
     group: NETWORK,
     type: interfaceNames,
     defaultNote: "loopback, on test ports",
     help:
-      "Interfaces to answer on. The first one's network is leased from; relays may come in by " +
-      "any. No network is answered unless named here",
+      "Interfaces to answer on. The first one's network is leased from, unless a file has subnets; " +
+      "relays may come in by any. No network is answered unless named here. NAME=ADDRESS/PREFIX " +
+      "names the server's address too, for an interface that may appear later",
   }),
   serverIp: setting({
     flag: "dhcp.server-ip",
+    file: "server.address",
     group: NETWORK,
     type: ipv4,
     defaultNote: "the interface's own",
@@ -110,6 +132,7 @@ export const SETTINGS = {
   }),
   subnetMask: setting({
     flag: "dhcp.subnet-mask",
+    file: "server.mask",
     group: NETWORK,
     type: netmask,
     defaultNote: "the interface's own",
@@ -152,6 +175,7 @@ export const SETTINGS = {
   }),
   confinedElsewhere: setting({
     flag: "dhcp.confined-elsewhere",
+    file: "server.confined-elsewhere",
     group: NETWORK,
     type: boolean,
     fallback: "false",
@@ -161,6 +185,7 @@ export const SETTINGS = {
   }),
   port: setting({
     flag: "dhcp.port",
+    file: "server.port",
     group: NETWORK,
     type: PORT,
     defaultNote: "67; on loopback 6767",
@@ -168,6 +193,7 @@ export const SETTINGS = {
   }),
   clientPort: setting({
     flag: "dhcp.client-port",
+    file: "server.client-port",
     group: NETWORK,
     type: PORT,
     defaultNote: "68; on loopback 6868",
@@ -223,6 +249,7 @@ export const SETTINGS = {
   }),
   requestTimeout: setting({
     flag: "dhcp.request-timeout",
+    file: "server.request-timeout",
     group: OPERATION,
     type: duration("milliseconds", "10ms", "1m", "2s or 500ms"),
     fallback: "2s",
@@ -230,6 +257,7 @@ export const SETTINGS = {
   }),
   monitorInterval: setting({
     flag: "dhcp.monitor-interval",
+    file: "server.monitor-interval",
     group: OPERATION,
     type: duration("seconds", "1s", "8760h", "5m"),
     fallback: "5m",
@@ -237,17 +265,61 @@ export const SETTINGS = {
   }),
   adminAddr: setting({
     flag: "admin-addr",
+    file: "admin.addr",
     group: OPERATION,
     type: listenAddress,
     fallback: "127.0.0.1:9842",
     help: "Where /metrics, /healthz and /readyz are served; :9842 is every address",
   }),
+  adminTokenFile: setting({
+    flag: "admin.token-file",
+    group: OPERATION,
+    type: text("FILE", "the path of a file"),
+    defaultNote:
+      "$STATE_DIRECTORY/admin-token, or /var/lib/etcdhcp/admin-token; on loopback a temporary place",
+    help: "The file with the token that changes over the admin endpoint need; made when missing",
+  }),
+  adminSocket: setting({
+    flag: "admin.socket",
+    group: OPERATION,
+    type: text("FILE", "the path of a socket"),
+    defaultNote: "none",
+    help: "A unix socket to serve the admin endpoint on as well",
+  }),
+  adminTlsCert: setting({
+    flag: "admin.tls-cert",
+    group: OPERATION,
+    type: text("FILE", "the path of a file"),
+    defaultNote: "none: plain HTTP",
+    help: "Certificate (PEM) of the admin endpoint; selects HTTPS",
+  }),
+  adminTlsKey: setting({
+    flag: "admin.tls-key",
+    group: OPERATION,
+    type: text("FILE", "the path of a file"),
+    defaultNote: "none",
+    help: "Key (PEM) of that certificate",
+  }),
+  reloadOnChange: setting({
+    flag: "server.reload-on-change",
+    group: OPERATION,
+    type: boolean,
+    fallback: "false",
+    help: "Take up the configuration file when it changes, without SIGHUP",
+  }),
+  poolThreshold: setting({
+    flag: "pool.threshold",
+    group: OPERATION,
+    type: share,
+    fallback: "90%",
+    help: "The part of a subnet's pools in use above which hooks are told",
+  }),
   logFormat: setting({
     flag: "log.format",
     group: OPERATION,
-    type: choice("text", "json"),
+    type: choice("text", "json", "journal"),
     fallback: "text",
-    help: "Form of the log on stderr",
+    help: "Form of the log on stderr; journal is text with the priorities that systemd reads",
   }),
   verbosity: setting({
     flag: "v",
@@ -279,6 +351,12 @@ export const SETTINGS = {
     "a password",
     "Password for etcd; safer in the environment, as others can see a command line",
     true,
+  ),
+  etcdPasswordFile: etcdSetting(
+    "etcd.auth.password-file",
+    "FILE",
+    "the path of a file",
+    "File with the password for etcd",
   ),
   etcdCa: etcdSetting(
     "etcd.auth.ca",
@@ -346,12 +424,16 @@ export function defaultText(row: Setting): string {
 /** The reference of all settings as a Markdown table, for the README. Ends with a line break. */
 export function settingsReference(): string {
   const cell = (text: string) => text.replaceAll("|", "\\|");
-  const lines = ["| Flag | Environment | Default | Meaning |", "| --- | --- | --- | --- |"];
+  const lines = [
+    "| Flag | Environment | File | Default | Meaning |",
+    "| --- | --- | --- | --- | --- |",
+  ];
   for (const row of Object.values<Setting>(SETTINGS)) {
     const value = row.type.placeholder === "" ? "" : ` ${row.type.placeholder}`;
     const fallback = row.defaultNote ?? (row.fallback ? `\`${row.fallback}\`` : "");
     lines.push(
-      `| \`--${row.flag}${cell(value)}\` | \`${environmentName(row)}\` | ${cell(fallback)} | ` +
+      `| \`--${row.flag}${cell(value)}\` | \`${environmentName(row)}\` | ` +
+        `${row.file === undefined ? "" : `\`${row.file}\``} | ${cell(fallback)} | ` +
         `${cell(row.help)} |`,
     );
   }

@@ -12,11 +12,13 @@ export interface Given {
   readonly text: string;
   /** The setting as its giver spelt it, for messages: "-dhcp.lease", "ETCDHCP_DHCP_LEASE". */
   readonly label: string;
+  /** Whether it has been found to be of no use, and somebody told. */
+  readonly refused?: true;
 }
 
 /** One place that settings come from. */
 export interface Source {
-  readonly kind: "flag" | "environment";
+  readonly kind: "flag" | "environment" | "file";
   /** By setting key. */
   readonly values: ReadonlyMap<string, Given>;
 }
@@ -25,6 +27,8 @@ export interface Source {
 export interface Resolved<T> {
   readonly value: T;
   readonly source: Source["kind"] | "default";
+  /** What was given, else the fallback's text; undefined where there is neither. */
+  readonly text: string | undefined;
   /** What to call the setting in a message. */
   readonly label: string;
   /** False when what was given could not be used; `value` is the default then. */
@@ -65,14 +69,19 @@ function settle(
     if (given === undefined) continue;
     if (row.type.emptyIsNone && given.text.trim() === "") continue;
     const { label } = given;
-    const resolved = (value: unknown, usable: boolean) => ({ value, source: kind, label, usable });
+    const { text } = given;
+    const resolved = (value: unknown, usable: boolean) => (
+      { value, source: kind, text, label, usable }
+    );
+    if (given.refused) return resolved(fallback, false);
     const value = row.type.parse(given.text.trim());
     if (value !== undefined) return resolved(value, true);
     const shown = row.secret ? "what was given" : JSON.stringify(given.text);
     problems.push(`${label}: cannot use ${shown}: wanted ${row.type.wanted}`);
     return resolved(fallback, false);
   }
-  return { value: fallback, source: "default", label: `--${row.flag}`, usable: true };
+  const label = `--${row.flag}`;
+  return { value: fallback, source: "default", text: row.fallback, label, usable: true };
 }
 
 /**
@@ -89,6 +98,9 @@ export function environmentSource(table: Table, env: ReadonlyMap<string, string>
   return { kind: "environment", values };
 }
 
+/** Variables that commands read and that are no settings of the server's. */
+const OTHER_VARIABLES: ReadonlySet<string> = new Set(["ETCDHCP_ADMIN_TOKEN"]);
+
 /**
  * One line for each variable that looks like a setting and is none. They are warnings, for an
  * environment is not all ours: Kubernetes puts ETCDHCP_SERVICE_HOST and ETCDHCP_PORT into every pod
@@ -98,7 +110,7 @@ export function strayVariables(table: Table, env: ReadonlyMap<string, string>): 
   const known = new Set(Object.values(table).map(environmentName));
   const sections = new Set([...known].map((name) => name.split("_", 2)[1]));
   return [...env.keys()]
-    .filter((name) => name.startsWith("ETCDHCP_") && !known.has(name))
+    .filter((name) => name.startsWith("ETCDHCP_") && !known.has(name) && !OTHER_VARIABLES.has(name))
     .filter((name) => sections.has(name.split("_", 2)[1]))
     .map((name) => {
       const meant = nearest(name, known);

@@ -5,8 +5,24 @@
  * @module
  */
 
-import { AddressError, type Ipv4, parseIpv4, prefixOf } from "../wire/address.ts";
+import {
+  AddressError,
+  broadcastOf,
+  type Cidr,
+  cidrOf,
+  type Ipv4,
+  type Ipv4Range,
+  type Mac,
+  parseCidr,
+  parseIpv4,
+  parseMac,
+  parseRange,
+  prefixOf,
+} from "../wire/address.ts";
 import type { ListenAddress } from "./model.ts";
+
+/** A fragment of a JSON Schema. */
+export type JsonSchema = { readonly [keyword: string]: unknown };
 
 /** How the text of a setting is read. */
 export interface ValueType<T> {
@@ -21,6 +37,13 @@ export interface ValueType<T> {
    * where one might be taken to mean something.
    */
   readonly emptyIsNone?: boolean;
+  /**
+   * What a file may hold for it, for editors. Where its `type` is a number or a boolean, a file may
+   * have either that or the text. Undefined: anything that is not a list or a table.
+   */
+  readonly json?: JsonSchema;
+  /** Of a list, the type of one item: a file may have an array in place of text with commas. */
+  readonly item?: ValueType<unknown>;
 }
 
 /** Milliseconds in each unit that Go's time.ParseDuration knows. */
@@ -53,6 +76,14 @@ export function parseDuration(text: string): number | undefined {
   return total;
 }
 
+/** Whole seconds in the largest unit that leaves no rest: 3600 is "1h". */
+export function formatSeconds(seconds: number): string {
+  if (seconds > 0 && seconds % 3600 === 0) return `${seconds / 3600}h`;
+  return seconds > 0 && seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
+}
+
+const DURATION_PATTERN = "^(0|((\\d+(\\.\\d*)?|\\.\\d+)(ns|us|µs|μs|ms|s|m|h))+)$";
+
 /**
  * A duration between two others, both included. Values are whole `unit`s; a rest is dropped, as
  * the wire has no room for it.
@@ -72,6 +103,7 @@ export function duration(
       if (value === undefined || value < low || value > high) return undefined;
       return Math.floor(unit === "seconds" ? value / 1000 : value);
     },
+    json: { type: "string", pattern: DURATION_PATTERN },
   };
 }
 
@@ -86,6 +118,11 @@ export function wholeNumber(placeholder: string, min: number, max: number): Valu
       const value = Number(text);
       return value >= min && value <= max ? value : undefined;
     },
+    json: {
+      type: "integer",
+      minimum: min,
+      ...(max === Number.MAX_SAFE_INTEGER ? {} : { maximum: max }),
+    },
   };
 }
 
@@ -99,8 +136,26 @@ export function decimalNumber(placeholder: string, min: number, max: number): Va
       const value = Number(text);
       return value >= min && value <= max ? value : undefined;
     },
+    json: { type: "number", minimum: min, maximum: max },
   };
 }
+/** A part of a whole, as "90%" or 0.9; more than nothing, at most all. */
+export const share: ValueType<number> = {
+  placeholder: "SHARE",
+  wanted: "a share above 0% and up to 100%, like 90%",
+  parse(text) {
+    const match = /^(\d{1,3}(?:\.\d{1,9})?)(%?)$/.exec(text);
+    if (match === null) return undefined;
+    const value = match[2] === "%" ? Number(match[1]) / 100 : Number(match[1]);
+    return value > 0 && value <= 1 ? value : undefined;
+  },
+  json: {
+    anyOf: [
+      { type: "string", pattern: "^\\d{1,3}(\\.\\d{1,9})?%?$" },
+      { type: "number", exclusiveMinimum: 0, maximum: 1 },
+    ],
+  },
+};
 
 /** What `read` gives, and nothing when it finds that the text is no address. */
 function unlessAddressError<T>(read: () => T): T | undefined {
@@ -118,6 +173,7 @@ export const ipv4: ValueType<Ipv4> = {
   wanted: "an IPv4 address, like 10.6.9.1",
   parse: (text) => unlessAddressError(() => hostAddress(text)),
   emptyIsNone: true,
+  json: { type: "string", format: "ipv4" },
 };
 
 /** 0.0.0.0/8 and everything from multicast up are not addresses to serve or lease. */
@@ -136,6 +192,7 @@ export const ipv4List: ValueType<readonly Ipv4[]> = {
     const list = text.split(",").map((one) => ipv4.parse(one.trim()));
     return list.includes(undefined) ? undefined : list as Ipv4[];
   },
+  item: ipv4,
 };
 
 /** Names separated by commas, at least one. */
@@ -148,6 +205,7 @@ export function names(placeholder: string, wanted: string): ValueType<readonly s
       return list.includes("") ? undefined : list;
     },
     emptyIsNone: true,
+    item: text("NAME", wanted),
   };
 }
 
@@ -160,17 +218,52 @@ export const netmask: ValueType<number> = {
     return prefix === 0 ? undefined : prefix;
   },
   emptyIsNone: true,
+  json: { type: "string", format: "ipv4" },
 };
 
-/** Names of network interfaces. Linux allows 15 bytes, without slashes and spaces. */
-export const interfaceNames: ValueType<readonly string[]> = {
-  placeholder: "NAME,...",
-  wanted: "names of network interfaces separated by commas, like lan0",
-  parse(text) {
-    const names = text.split(",").map((name) => name.trim());
-    const distinct = new Set(names).size === names.length;
-    return distinct && names.every((name) => /^[^\s\/:]{1,15}$/.test(name)) ? names : undefined;
+/** A network interface by name, perhaps with the address that it has or is going to have. */
+export interface NamedInterface {
+  readonly name: string;
+  /** The server's address there and the network's prefix; undefined for the interface's own. */
+  readonly place: { readonly address: Ipv4; readonly cidr: Cidr } | undefined;
+}
+
+/** A network interface's name: Linux allows 15 bytes, without slashes and spaces. */
+export const interfaceName: ValueType<string> = {
+  placeholder: "NAME",
+  wanted: "the name of a network interface, like lan0",
+  parse: (text) => /^[^\s\/:=]{1,15}$/.test(text) ? text : undefined,
+  json: { type: "string", pattern: "^[^\\s/:=]{1,15}$" },
+};
+
+/** One interface: "lan0", or with an address "lan0=10.6.9.1/24". */
+const namedInterface: ValueType<NamedInterface> = {
+  placeholder: "NAME",
+  wanted: "the name of a network interface, like lan0, or with its address, like " +
+    "lan0=10.6.9.1/24",
+  parse(given) {
+    const match = /^([^=]*)(?:=([\d.]+)\/(\d{1,2}))?$/.exec(given);
+    const name = interfaceName.parse(match?.[1] ?? "");
+    if (match === null || name === undefined) return undefined;
+    const [, , address, prefix] = match as unknown as [string, string, string?, string?];
+    if (address === undefined) return { name, place: undefined };
+    const own = ipv4.parse(address);
+    if (own === undefined || Number(prefix) < 1 || Number(prefix) > 32) return undefined;
+    return { name, place: { address: own, cidr: cidrOf(own, Number(prefix)) } };
   },
+  json: { type: "string", pattern: "^[^\\s/:=]{1,15}(=[0-9.]+/[0-9]+)?$" },
+};
+
+/** Network interfaces, each once. */
+export const interfaceNames: ValueType<readonly NamedInterface[]> = {
+  placeholder: "NAME,...",
+  wanted: "names of network interfaces separated by commas, like lan0 or lan0=10.6.9.1/24",
+  parse(text) {
+    const list = text.split(",").map((one) => namedInterface.parse(one.trim()));
+    const distinct = new Set(list.map((one) => one?.name)).size === list.length;
+    return distinct && !list.includes(undefined) ? list as NamedInterface[] : undefined;
+  },
+  item: namedInterface,
 };
 
 /** One of a few words. */
@@ -179,13 +272,14 @@ export function choice<const T extends string>(...words: readonly T[]): ValueTyp
     placeholder: words.join("|"),
     wanted: words.join(" or "),
     parse: (text) => words.find((word) => word === text),
+    json: { enum: words },
   };
 }
 
 /** Text that is not empty. */
 export function text(placeholder: string, wanted: string): ValueType<string> {
   const parse = (given: string) => given === "" ? undefined : given;
-  return { placeholder, wanted, parse, emptyIsNone: true };
+  return { placeholder, wanted, parse, json: { type: "string" }, emptyIsNone: true };
 }
 
 /** The beginning of keys. Empty, it would be all keys there are, others' included. */
@@ -193,6 +287,7 @@ export const keyPrefix: ValueType<string> = {
   placeholder: "PREFIX",
   wanted: "the beginning of keys, like etcdhcp::, at least one character",
   parse: (given) => given === "" ? undefined : given,
+  json: { type: "string", minLength: 1 },
 };
 
 /** A DNS domain name, without the final dot (RFC 1035 section 2.3.1, digits first allowed). */
@@ -207,12 +302,14 @@ export const domainName: ValueType<string> = {
       : undefined;
   },
   emptyIsNone: true,
+  json: { type: "string" },
 };
 
 /** What Go's flag package takes for a boolean. */
 export const boolean: ValueType<boolean> = {
   placeholder: "",
   wanted: "true or false",
+  json: { type: "boolean" },
   parse(given) {
     if (/^(1|t|T|true|TRUE|True)$/.test(given)) return true;
     if (/^(0|f|F|false|FALSE|False)$/.test(given)) return false;
@@ -229,4 +326,73 @@ export const listenAddress: ValueType<ListenAddress> = {
     if (match === null || Number(match[3]) > 65535) return undefined;
     return { hostname: match[1] ?? (match[2] || "::"), port: Number(match[3]) };
   },
+  json: { type: "string", pattern: ":[0-9]{1,5}$" },
+};
+
+/** A hardware address of six octets. */
+export const macAddress: ValueType<Mac> = {
+  placeholder: "MAC",
+  wanted: "a hardware address, like 5c:96:56:a4:be:eb",
+  parse: (text) => unlessAddressError(() => parseMac(text)),
+  json: { type: "string", pattern: "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$" },
+};
+
+/** A subnet, without host bits. */
+export const cidr: ValueType<Cidr> = {
+  placeholder: "SUBNET",
+  wanted: "a subnet without host bits, like 10.6.9.0/24",
+  parse(text) {
+    const subnet = unlessAddressError(() => parseCidr(text));
+    return subnet === undefined || subnet.prefix === 0 ? undefined : subnet;
+  },
+  json: { type: "string", pattern: "^\\d+(\\.\\d+){3}/\\d+$" },
+};
+
+/** Some addresses in a row, as somebody wrote them. */
+export interface Addresses {
+  readonly range: Ipv4Range;
+  /** Whether it was written as a subnet, so that the ends need not be meant. */
+  readonly asSubnet: boolean;
+}
+
+/** A range, a subnet, or one address. */
+export const addresses: ValueType<Addresses> = {
+  placeholder: "RANGE",
+  wanted: "addresses like 10.6.9.10-10.6.9.100, 10.6.9.64/26 or 10.6.9.7",
+  parse: (text) =>
+    unlessAddressError(() => {
+      if (text.includes("/")) {
+        const cidr = parseCidr(text);
+        return { range: { from: cidr.network, to: broadcastOf(cidr) }, asSubnet: true };
+      }
+      if (text.includes("-")) return { range: parseRange(text), asSubnet: false };
+      const address = parseIpv4(text);
+      return { range: { from: address, to: address }, asSubnet: false };
+    }),
+  json: { type: "string", pattern: "^\\d+(\\.\\d+){3}(/\\d+| *- *\\d+(\\.\\d+){3})?$" },
+};
+
+/** Words that keys in etcd have where a subnet's name would stand. */
+const KEY_WORDS = ["ips", "nics", "leases", "reservations", "servers"];
+
+/** A subnet's name, which is a part of keys in etcd. */
+export const subnetName: ValueType<string> = {
+  placeholder: "NAME",
+  wanted:
+    "up to 63 letters, digits, dashes and underscores, a letter or digit first, and none of " +
+    KEY_WORDS.join(", "),
+  parse: (text) =>
+    /^[a-z0-9][a-z0-9_-]{0,62}$/i.test(text) && !KEY_WORDS.includes(text) ? text : undefined,
+  json: { type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$", not: { enum: KEY_WORDS } },
+};
+
+/** Where to post to. */
+export const webUrl: ValueType<string> = {
+  placeholder: "URL",
+  wanted: "an http or https URL",
+  parse(text) {
+    const url = URL.parse(text);
+    return url !== null && /^https?:$/.test(url.protocol) ? text : undefined;
+  },
+  json: { type: "string", pattern: "^https?://" },
 };

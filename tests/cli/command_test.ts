@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { type Flag, readArguments } from "../../lib/cli/command.ts";
-import { readConfiguration, serve } from "../../lib/cli/serve.ts";
+import { type Flag, type Operand, readArguments } from "../../lib/cli/command.ts";
+import { readConfiguration } from "../../lib/cli/configuration.ts";
+import { serve } from "../../lib/cli/serve.ts";
 import { FakeEdges } from "./fake_edges.ts";
 
 const FLAGS: readonly Flag[] = [
@@ -72,10 +73,48 @@ Deno.test("readArguments takes help in every form", () => {
   }
 });
 
-Deno.test("readConfiguration puts flags before the environment", () => {
+const OPERANDS: readonly Operand[] = [
+  { name: "IP", help: "The address" },
+  { name: "SHELL", help: "Which shell", optional: true, choices: ["bash", "zsh"] },
+];
+
+function readWithOperands(line: string) {
+  const args = readArguments(FLAGS, line.split(" ").filter((arg) => arg !== ""), OPERANDS);
+  return { given: [...args.operands].map((pair) => pair.join("=")), problems: args.problems };
+}
+
+Deno.test("readArguments takes operands in their order, wherever flags stand", () => {
+  const table: [string, string[]][] = [
+    ["10.0.0.1", ["IP=10.0.0.1"]],
+    ["10.0.0.1 zsh", ["IP=10.0.0.1", "SHELL=zsh"]],
+    ["-v 2 10.0.0.1 --dhcp.yes bash", ["IP=10.0.0.1", "SHELL=bash"]],
+    ["- -v=2", ["IP=-"]],
+  ];
+  for (const [line, given] of table) {
+    assert.deepEqual(readWithOperands(line), { given, problems: [] }, line);
+  }
+});
+
+Deno.test("readArguments names operands that are missing, too many or none of the words", () => {
+  const table: [string, string[]][] = [
+    ["", ["missing: IP: the address"]],
+    ["-v 2", ["missing: IP: the address"]],
+    ["a bash c", ['unexpected argument "c"']],
+    ["a zhs", ['SHELL: cannot use "zhs": wanted bash, zsh; did you mean zsh?']],
+    ["a tcsh-like", ['SHELL: cannot use "tcsh-like": wanted bash, zsh']],
+    ["a --", ['unexpected argument "--"']],
+    // Whether the word was the flag's value or the operand cannot be known: one complaint is enough.
+    ["--dhcp.leese 10.0.0.1", ["unknown flag --dhcp.leese; did you mean --dhcp.lease?"]],
+  ];
+  for (const [line, problems] of table) {
+    assert.deepEqual(readWithOperands(line).problems, problems, line);
+  }
+});
+
+Deno.test("readConfiguration puts flags before the environment", async () => {
   const { flags } = readArguments(serve.flags, ["-dhcp.lease", "2h"]);
   const env = { ETCDHCP_DHCP_LEASE: "3h", ETCDHCP_DHCP_OFFER_HOLD: "9s", TMPDIR: "/t" };
-  const resolution = readConfiguration(flags, new FakeEdges(env));
+  const resolution = await readConfiguration(flags, new FakeEdges(env));
   assert.ok(resolution.ok);
   assert.equal(resolution.config.subnets[0]!.lease.default, 7200);
   assert.equal(resolution.config.subnets[0]!.offerHold, 9);
@@ -89,14 +128,14 @@ Deno.test("readConfiguration puts flags before the environment", () => {
   ]);
 });
 
-Deno.test("readConfiguration warns of flags that the original's log library had", () => {
+Deno.test("readConfiguration warns of flags that the original's log library had", async () => {
   const { flags, problems } = readArguments(
     serve.flags,
     "-logtostderr -alsologtostderr=false -stderrthreshold INFO -log_dir=/x -vmodule a=1 -v 2"
       .split(" "),
   );
   assert.deepEqual(problems, []);
-  const resolution = readConfiguration(flags, new FakeEdges({ ETCDHCP_DHCP_LEESE: "1" }));
+  const resolution = await readConfiguration(flags, new FakeEdges({ ETCDHCP_DHCP_LEESE: "1" }));
   assert.ok(resolution.ok);
   assert.deepEqual(resolution.warnings, [
     "-logtostderr has no effect",

@@ -7,10 +7,17 @@ export class FakeEdges implements Edges {
   stderr = "";
   readonly #env: ReadonlyMap<string, string>;
   readonly #interfaces: readonly InterfaceAddress[] | undefined;
+  /** Texts of files by path: there are no others. */
+  readonly files: Record<string, string>;
 
-  constructor(env: Record<string, string> = {}, interfaces?: readonly InterfaceAddress[]) {
+  constructor(
+    env: Record<string, string> = {},
+    interfaces?: readonly InterfaceAddress[],
+    files: Record<string, string> = {},
+  ) {
     this.#env = new Map(Object.entries(env));
     this.#interfaces = interfaces;
+    this.files = files;
   }
 
   out(text: string): void {
@@ -27,6 +34,16 @@ export class FakeEdges implements Edges {
 
   interfaces(): readonly InterfaceAddress[] | undefined {
     return this.#interfaces;
+  }
+
+  readText(path: string): string {
+    const text = this.files[path];
+    if (text === undefined) throw new Deno.errors.NotFound(path);
+    return text;
+  }
+
+  exists(path: string): boolean | undefined {
+    return Object.hasOwn(this.files, path);
   }
 
   user(): number | undefined {

@@ -23,7 +23,7 @@ function resolve(text: string, machine: Partial<Machine> = {}) {
   const rows = Object.values<Setting>(SETTINGS);
   const values = new Map<string, Given>();
   for (const pair of text.split(" -").filter((pair) => pair !== "")) {
-    const [flag, value] = pair.replace(/^ *-/, "").split(/[ =]/);
+    const [, flag, value] = /^ *-*([^ =]+)[ =]?(.*)$/.exec(pair)!;
     const row = rows.find((one) => one.flag === flag)!;
     values.set(row.key, { text: value!, label: `-${flag}` });
   }
@@ -169,6 +169,83 @@ Deno.test("resolveConfig waits for an interface whose address and mask are given
   assert.deepEqual(unseen.warnings, []);
 });
 
+Deno.test("resolveConfig takes an interface's address beside its name", () => {
+  const text = LAN.replace("lan0", "later0=10.6.9.1/24,up0,down0=192.0.3.1/24");
+  const resolution = resolve(text);
+  assert.ok(resolution.ok);
+  assert.deepEqual(
+    resolution.config.interfaces.map((one) => [one.name, formatIpv4(one.address), one.cidr.prefix]),
+    [["later0", "10.6.9.1", 24], ["up0", "192.0.2.2", 24], ["down0", "192.0.3.1", 24]],
+  );
+  assert.deepEqual(resolution.warnings, [
+    "later0 does not have the address 10.6.9.1 yet; waiting for it",
+    "down0 does not have the address 192.0.3.1 yet; waiting for it",
+  ]);
+  assert.deepEqual(problems(`${LAN.replace("lan0", "lan0=10.6.9.255/24")}`), [
+    "-dhcp.server-if: 10.6.9.255 is the broadcast address of 10.6.9.0/24",
+  ]);
+  assert.deepEqual(
+    problems(`${LAN.replace("lan0", "lan0=10.6.9.1/24")} -dhcp.server-ip 10.6.9.1`),
+    [
+      "-dhcp.server-ip: lan0 has its address in -dhcp.server-if already",
+    ],
+  );
+});
+
+Deno.test("resolveConfig takes where the admin endpoint answers", () => {
+  const { admin } = config(LAN);
+  assert.deepEqual(admin, {
+    listen: { hostname: "127.0.0.1", port: 9842 },
+    socket: undefined,
+    tokenFile: "/var/lib/etcdhcp/admin-token",
+    tls: undefined,
+  });
+  assert.equal(config("").admin.tokenFile, "/run/user/1000/etcdhcp-trial/admin-token");
+  const all = "-admin.socket /run/a.sock -admin.token-file /t -admin.tls-cert /c -admin.tls-key /k";
+  assert.deepEqual(config(`${LAN} ${all}`).admin, {
+    listen: { hostname: "127.0.0.1", port: 9842 },
+    socket: "/run/a.sock",
+    tokenFile: "/t",
+    tls: { cert: "/c", key: "/k" },
+  });
+  assert.deepEqual(problems(`${LAN} -admin.tls-key /k`), [
+    "-admin.tls-key: needs --admin.tls-cert too",
+  ]);
+});
+
+/** The files of a machine, by path. */
+function filesOf(texts: Record<string, string>): Partial<Machine> {
+  return {
+    files: { exists: (path) => Object.hasOwn(texts, path), read: (path) => texts[path] },
+  };
+}
+
+Deno.test("resolveConfig reads the password from its file, and wants files to be there", () => {
+  const etcd = `${LAN} -etcd.discovery.endpoints a:1 -etcd.auth.username u`;
+  const from = `${etcd} -etcd.auth.password-file /p`;
+  const { store } = config(from, filesOf({ "/p": "hunter2\n" }));
+  assert.equal(store.kind === "etcd" && store.password, "hunter2");
+  assert.deepEqual(problems(from, filesOf({})), [
+    '-etcd.auth.password-file: cannot use "/p": it cannot be read',
+  ]);
+  assert.deepEqual(problems(from, filesOf({ "/p": "\n" })), [
+    '-etcd.auth.password-file: cannot use "/p": it is empty',
+  ]);
+  assert.deepEqual(problems(`${from} -etcd.auth.password x`, filesOf({ "/p": "y" })), [
+    "-etcd.auth.password-file: the password is given in -etcd.auth.password already",
+  ]);
+  assert.deepEqual(problems(`${etcd} -etcd.auth.password x -etcd.auth.ca /ca`, filesOf({})), [
+    '-etcd.auth.ca: cannot use "/ca": there is no such file',
+  ]);
+});
+
+Deno.test("resolveConfig on a machine that is another's warns of interfaces that it lacks", () => {
+  const resolution = resolve(LAN.replace("lan0", "lan9"), { elsewhere: true });
+  assert.ok(!resolution.ok);
+  assert.deepEqual(resolution.problems, []);
+  assert.match(resolution.warnings.join(), /there is no interface lan9/);
+});
+
 Deno.test("resolveConfig keeps leases where the service manager says", () => {
   assert.equal(book(LAN), "/var/lib/etcdhcp/leases.db");
   const state = { stateDirectory: "/var/lib/x:/var/lib/y" };
@@ -261,7 +338,7 @@ Deno.test("resolveConfig takes an empty text for none where it means nothing", (
 });
 
 Deno.test("resolveConfig names every contradiction", () => {
-  const wait = "to wait for it, give --dhcp.server-ip and --dhcp.subnet-mask";
+  const wait = (name: string) => `to wait for it, give its address too, like ${name}=10.6.9.1/24`;
   const etcd = "-etcd.discovery.endpoints 10.0.0.5:2379";
   const from = (address: string) => LAN.replace("10.6.9.10 ", `${address} `);
   const to = (address: string) => LAN.replace("10.6.9.100", address);
@@ -314,10 +391,10 @@ Deno.test("resolveConfig names every contradiction", () => {
       LAN.replace("lan0", "wan7"),
       [
         "-dhcp.server-if: there is no interface wan7 with an address (there is lo, lan0, up0, " +
-        `six0); ${wait}`,
+        `six0); ${wait("wan7")}`,
       ],
     ],
-    [LAN.replace("lan0", "six0"), [`-dhcp.server-if: six0 has no IPv4 address; ${wait}`]],
+    [LAN.replace("lan0", "six0"), [`-dhcp.server-if: six0 has no IPv4 address; ${wait("six0")}`]],
     [
       LAN,
       [
@@ -330,7 +407,7 @@ Deno.test("resolveConfig names every contradiction", () => {
       LAN.replace("lan0", "lan0,lan0"),
       [
         '-dhcp.server-if: cannot use "lan0,lan0": wanted names of network interfaces separated by ' +
-        "commas, like lan0",
+        "commas, like lan0 or lan0=10.6.9.1/24",
       ],
     ],
     [
@@ -382,7 +459,7 @@ Deno.test("resolveConfig names every contradiction", () => {
         "commas, like 10.0.0.5:2379",
       ],
     ],
-    ["-log.format xml", ['-log.format: cannot use "xml": wanted text or json']],
+    ["-log.format xml", ['-log.format: cannot use "xml": wanted text or json or journal']],
     ["-v x", ['-v: cannot use "x": wanted a whole number, 0 or more']],
     [
       "-admin-addr 9842",

@@ -54,18 +54,33 @@ Deno.test("environmentName comes from the key", () => {
   assert.equal(environmentName(SETTINGS.verbosity), "ETCDHCP_LOG_VERBOSITY");
 });
 
+Deno.test("SETTINGS: each has a key of its own in the file, but for the file's name", () => {
+  const keys = rows.filter((row) => row !== SETTINGS.config).map((row) => row.file);
+  assert.ok(!keys.includes(undefined));
+  assert.equal(new Set(keys).size, keys.length);
+  for (const key of keys) assert.match(key!, /^[a-z]+(\.[a-z-]+)+$/);
+  // No key is a section of others.
+  for (const key of keys) assert.ok(!keys.some((other) => other!.startsWith(`${key}.`)), key!);
+  assert.equal(SETTINGS.config.file, undefined);
+  assert.equal(SETTINGS.etcdEndpoints.file, "store.etcd.endpoints");
+  assert.equal(SETTINGS.etcdUsername.file, "store.etcd.username");
+  assert.equal(SETTINGS.etcdPrefix.file, "store.etcd.prefix");
+  assert.equal(SETTINGS.serverIf.file, "server.interfaces");
+});
+
 Deno.test("settingsReference has one well-formed row a setting", () => {
   const lines = settingsReference().trimEnd().split("\n");
-  assert.equal(lines[0], "| Flag | Environment | Default | Meaning |");
+  assert.equal(lines[0], "| Flag | Environment | File | Default | Meaning |");
   assert.equal(lines.length, rows.length + 2);
   for (const [index, row] of rows.entries()) {
     const cells = lines[index + 2]!.split(/(?<!\\)\|/);
-    assert.equal(cells.length, 6, lines[index + 2]!);
+    assert.equal(cells.length, 7, lines[index + 2]!);
     assert.ok(cells[1]!.includes(`--${row.flag}`));
     assert.ok(cells[2]!.includes(environmentName(row)));
+    assert.ok(cells[3]!.includes(row.file ?? ""));
   }
   assert.ok(lines.includes(
-    "| `--dhcp.lease DURATION` | `ETCDHCP_DHCP_LEASE` | `1h` | " +
+    "| `--dhcp.lease DURATION` | `ETCDHCP_DHCP_LEASE` | `dhcp.lease` | `1h` | " +
       "Length of a lease when the client asks for none |",
   ));
 });
@@ -89,18 +104,21 @@ Deno.test("readSettings: flags beat the environment, which beats defaults", () =
   assert.deepEqual(settings.lease, {
     value: 7200,
     source: "flag",
+    text: "2h",
     label: "-dhcp.lease",
     usable: true,
   });
   assert.deepEqual(settings.offerHold, {
     value: 10,
     source: "environment",
+    text: "10s",
     label: "ETCDHCP_DHCP_OFFER_HOLD",
     usable: true,
   });
   assert.deepEqual(settings.quarantine, {
     value: 3600,
     source: "default",
+    text: "1h",
     label: "--dhcp.quarantine",
     usable: true,
   });

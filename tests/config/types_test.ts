@@ -1,19 +1,25 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  addresses,
   boolean,
   choice,
+  cidr,
   decimalNumber,
   domainName,
   duration,
   interfaceNames,
   ipv4List,
   listenAddress,
+  macAddress,
   netmask,
   parseDuration,
+  share,
+  subnetName,
+  webUrl,
   wholeNumber,
 } from "../../lib/config/types.ts";
-import { formatIpv4 } from "../../lib/wire/address.ts";
+import { formatCidr, formatIpv4, formatRange } from "../../lib/wire/address.ts";
 
 Deno.test("parseDuration reads what Go's time.ParseDuration reads", () => {
   const table: [string, number | undefined][] = [
@@ -77,8 +83,19 @@ Deno.test("other types take and refuse", () => {
     assert.equal(list(bad), undefined, bad);
   }
 
-  assert.deepEqual(interfaceNames.parse("lan0,lan1.5"), ["lan0", "lan1.5"]);
-  for (const bad of ["", "lan0,", "lan0,lan0", "a b", "a/b", "sixteen-letters-"]) {
+  const interfaces = (text: string) =>
+    interfaceNames.parse(text)?.map(({ name, place }) =>
+      place === undefined
+        ? name
+        : `${name}=${formatIpv4(place.address)} of ${formatCidr(place.cidr)}`
+    );
+  assert.deepEqual(interfaces("lan0,lan1.5"), ["lan0", "lan1.5"]);
+  assert.deepEqual(interfaces("lan0=10.6.9.1/24, b"), ["lan0=10.6.9.1 of 10.6.9.0/24", "b"]);
+  const notInterfaces = [
+    ...["", "lan0,", "lan0,lan0", "a b", "a/b", "sixteen-letters-", "lan0=", "lan0=10.6.9.1"],
+    ...["lan0=10.6.9.1/33", "lan0=10.6.9.1/0", "lan0=0.0.0.0/8", "lan0=10.6.9.1/24,lan0"],
+  ];
+  for (const bad of notInterfaces) {
     assert.equal(interfaceNames.parse(bad), undefined, bad);
   }
 
@@ -112,5 +129,47 @@ Deno.test("listenAddress reads Go's HOST:PORT", () => {
   assert.deepEqual(listenAddress.parse("localhost:80"), { hostname: "localhost", port: 80 });
   for (const bad of ["", "9842", "127.0.0.1", "127.0.0.1:", "::1:80", "a:65536", "a:b", "a b:1"]) {
     assert.equal(listenAddress.parse(bad), undefined, bad);
+  }
+});
+
+Deno.test("types of the file take and refuse", () => {
+  for (
+    const [text, value] of [["90%", 0.9], ["0.9", 0.9], ["100%", 1], ["1", 1], ["0.5%", 0.005]]
+  ) {
+    assert.equal(share.parse(text as string), value, text as string);
+  }
+  for (const bad of ["", "0", "0%", "101%", "1.1", "-1%", "90 %", "9e1"]) {
+    assert.equal(share.parse(bad), undefined, bad);
+  }
+
+  assert.equal(macAddress.parse("5C-96-56-A4-BE-EB"), "5c:96:56:a4:be:eb");
+  assert.equal(macAddress.parse("5c:96:56:a4:be"), undefined);
+  assert.equal(formatCidr(cidr.parse("10.6.9.0/24")!), "10.6.9.0/24");
+  for (const bad of ["10.6.9.1/24", "10.6.9.0", "0.0.0.0/0", ""]) {
+    assert.equal(cidr.parse(bad), undefined, bad);
+  }
+
+  const ranges: [string, string, boolean][] = [
+    ["10.6.9.10-10.6.9.20", "10.6.9.10-10.6.9.20", false],
+    ["10.6.9.10 - 10.6.9.20", "10.6.9.10-10.6.9.20", false],
+    ["10.6.9.7", "10.6.9.7-10.6.9.7", false],
+    ["10.6.9.64/26", "10.6.9.64-10.6.9.127", true],
+  ];
+  for (const [text, range, asSubnet] of ranges) {
+    const found = addresses.parse(text)!;
+    assert.deepEqual([formatRange(found.range), found.asSubnet], [range, asSubnet]);
+  }
+  for (const bad of ["", "10.6.9.20-10.6.9.10", "10.6.9.1/24", "10.6.9.300", "a-b"]) {
+    assert.equal(addresses.parse(bad), undefined, bad);
+  }
+
+  for (const good of ["lan", "vlan-20", "2_x", "A"]) assert.equal(subnetName.parse(good), good);
+  // The last ones would be taken for keys of the subnet without a name.
+  for (const bad of ["", "a::b", "-a", "a b", "x".repeat(64), "ips", "nics", "leases", "servers"]) {
+    assert.equal(subnetName.parse(bad), undefined, bad);
+  }
+  assert.equal(webUrl.parse("https://example.net/x"), "https://example.net/x");
+  for (const bad of ["example.net", "ftp://example.net", "https://", ""]) {
+    assert.equal(webUrl.parse(bad), undefined, bad);
   }
 });

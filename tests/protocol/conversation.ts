@@ -18,8 +18,9 @@
  * hostname, maxsize, flags (hex), via (interface, else the first), port (source), hops, secs, xid,
  * op, htype, chaddr (hex), and raw (CODE:HEX, an option octet for octet).
  *
- * Fields of a reply: to, lease, t1, t2, server, ciaddr, giaddr, siaddr, mask, router, dns, id,
- * relay, options (codes in the order of the wire), flags, xid, hops, secs, chaddr, op, and size.
+ * Fields of a reply: to, lease, t1, t2, server, ciaddr, giaddr, siaddr, mask, router, dns, domain,
+ * hostname, ntp, id, relay, options (codes in the order of the wire), flags, xid, hops, secs, chaddr,
+ * op, and size.
  *
  * @module
  */
@@ -37,6 +38,7 @@ import { type Message, Op } from "../../lib/wire/message.ts";
 import { Options } from "../../lib/wire/options.ts";
 import {
   clientIdentifier,
+  domainName,
   domainNameServer,
   hostName,
   leaseTime,
@@ -44,6 +46,7 @@ import {
   MessageType,
   messageType,
   messageTypeName,
+  ntpServer,
   parameterRequestList,
   rebindingTime,
   relayAgentInformation,
@@ -276,6 +279,9 @@ const REPLY_FIELDS: Readonly<Record<string, (answer: Replied) => string | undefi
   mask: ({ message }) => addresses(asList(message.options.get(subnetMask))),
   router: ({ message }) => addresses(message.options.get(router)),
   dns: ({ message }) => addresses(message.options.get(domainNameServer)),
+  domain: ({ message }) => message.options.get(domainName),
+  hostname: ({ message }) => message.options.get(hostName),
+  ntp: ({ message }) => addresses(message.options.get(ntpServer)),
   id: ({ message }) => hex(message.options.raw(clientIdentifier.code)),
   relay: ({ message }) => hex(message.options.raw(relayAgentInformation.code)),
   options: ({ message }) => message.options.codes().join(","),

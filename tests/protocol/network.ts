@@ -22,6 +22,11 @@ export interface Setting {
   /** "lan0 10.0.0.1/24": name, address, prefix. */
   readonly interfaces?: readonly string[];
   readonly subnets?: readonly SubnetText[];
+  /** In place of both: interfaces and subnets as a configuration has them. */
+  readonly config?: {
+    readonly interfaces: readonly ServedInterface[];
+    readonly subnets: readonly Subnet[];
+  };
 }
 
 /** What came of a message. */
@@ -57,8 +62,9 @@ export class Network {
 
   /** @param store Where leases are kept: in memory, unless another is given. */
   constructor(setting: Setting = {}, store?: LeaseStore) {
-    this.interfaces = (setting.interfaces ?? ["lan0 10.0.0.1/24"]).map(interfaceOf);
-    this.subnets = (setting.subnets ?? [{}]).map(subnetOf);
+    const { config, interfaces = ["lan0 10.0.0.1/24"], subnets = [{}] } = setting;
+    this.interfaces = config?.interfaces ?? interfaces.map(interfaceOf);
+    this.subnets = config?.subnets ?? subnets.map(subnetOf);
     this.store = store ?? new MemoryStore(this.subnets);
     this.offers = new Map(
       this.subnets.map(({ name = "" }) => [name, new Offers(this.store.view.space(name))]),

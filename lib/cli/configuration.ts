@@ -1,0 +1,116 @@
+/**
+ * The server's whole configuration: what flags, environment and file say, and the machine as it is.
+ *
+ * @module
+ */
+
+import type { ConfigFile } from "../config/config_file.ts";
+import { messageOf } from "../config/operator_error.ts";
+import { type Machine, type Resolution, resolveConfig } from "../config/resolve.ts";
+import { environmentName, RETIRED_FLAGS, SETTINGS } from "../config/settings.ts";
+import { environmentSource, type Given, strayVariables } from "../config/sources.ts";
+import { type Flag, flagSource, type FlagValues, settingFlag } from "./command.ts";
+import type { Edges } from "./edges.ts";
+
+const rows = Object.values(SETTINGS);
+
+const retired: readonly Flag[] = RETIRED_FLAGS.map((one) => ({
+  name: one.flag,
+  placeholder: one.boolean ? "" : "VALUE",
+  group: undefined,
+  help: "Has no effect",
+}));
+
+/** The flags of whoever reads the server's configuration. */
+export const SERVER_FLAGS: readonly Flag[] = [...rows.map((row) => settingFlag(row)), ...retired];
+
+/** Variables that say where files go. */
+const STATE_DIRECTORY = "STATE_DIRECTORY";
+const RUNTIME_DIRECTORY = "XDG_RUNTIME_DIR";
+const TEMPORARY_DIRECTORY = "TMPDIR";
+
+/** How the configuration is to be read. */
+export interface Reading {
+  /** The file that an operand names; undefined for the one that flags or environment name. */
+  readonly file?: Given | undefined;
+  /** As in {@linkcode Machine}. */
+  readonly elsewhere?: boolean;
+}
+
+/**
+ * Reads the configuration, the file included, as it is at this moment. The same flags can be read
+ * again whenever the file has changed: nothing is kept, and nothing is touched.
+ */
+export async function readConfiguration(
+  flags: FlagValues,
+  edges: Edges,
+  { file: named, elsewhere = false }: Reading = {},
+): Promise<Resolution> {
+  const places = [STATE_DIRECTORY, RUNTIME_DIRECTORY, TEMPORARY_DIRECTORY];
+  const env = edges.environment([...rows.map(environmentName), ...places]);
+  const sources = [flagSource(rows, flags), environmentSource(SETTINGS, env)];
+  const given = named ?? configFileOf(flags, env);
+  const file = given && await readFile(given, edges);
+  if (typeof file === "string") return { ok: false, problems: [file], warnings: [] };
+  const machine: Machine = {
+    interfaces: edges.interfaces(),
+    stateDirectory: env.get(STATE_DIRECTORY),
+    trialDirectory: trialDirectory(env, edges),
+    files: { exists: (path) => edges.exists(path), read: (path) => textOf(path, edges) },
+    elsewhere,
+  };
+  const resolution = resolveConfig(sources, machine, file);
+  const ignored = retired.flatMap(({ name }) => {
+    const given = flags.get(name);
+    return given === undefined ? [] : [`${given.label} has no effect`];
+  });
+  const warnings = [...ignored, ...strayVariables(SETTINGS, env), ...resolution.warnings];
+  return { ...resolution, warnings };
+}
+
+/** The configuration file that flags name, else the environment; undefined for none. */
+export function configFileOf(
+  flags: FlagValues,
+  env: ReadonlyMap<string, string>,
+): Given | undefined {
+  const label = environmentName(SETTINGS.config);
+  const text = env.get(label);
+  const given = flags.get(SETTINGS.config.flag) ?? (text ? { text, label } : undefined);
+  // A flag with nothing to fill in says nothing.
+  return given?.text.trim() === "" ? undefined : given;
+}
+
+/** The file, or why it cannot be had. What reads files is loaded only where there is one. */
+async function readFile({ text: path, label }: Given, edges: Edges): Promise<ConfigFile | string> {
+  let text: string;
+  try {
+    text = edges.readText(path);
+  } catch (error) {
+    return `${label}: cannot read ${JSON.stringify(path)}: ${whyUnread(error)}`;
+  }
+  const { readConfigFile } = await import("../config/file.ts");
+  return readConfigFile(path, text);
+}
+
+function whyUnread(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "there is no such file";
+  if (error instanceof Deno.errors.PermissionDenied) return "this user may not read it";
+  if (error instanceof Deno.errors.NotCapable) return "the program may not read it (--allow-read)";
+  return messageOf(error);
+}
+
+function textOf(path: string, edges: Edges): string | undefined {
+  try {
+    return edges.readText(path);
+  } catch {
+    // Whoever asks tells that it cannot be read.
+    return undefined;
+  }
+}
+
+/** A directory of the user's own: others may run a trial on the machine too. */
+function trialDirectory(env: ReadonlyMap<string, string>, edges: Edges): string {
+  const runtime = env.get(RUNTIME_DIRECTORY);
+  if (runtime) return `${runtime}/etcdhcp-trial`;
+  return `${env.get(TEMPORARY_DIRECTORY) || "/tmp"}/etcdhcp-trial-${edges.user() ?? "user"}`;
+}
