@@ -365,7 +365,13 @@ export class Server {
 
   #tell(kind: LeaseEventKind | undefined, lease: Lease): void {
     const { onEvent, clock } = this.#parts;
-    if (onEvent !== undefined && kind !== undefined) onEvent({ kind, lease, at: clock.now() });
+    if (onEvent === undefined || kind === undefined) return;
+    try {
+      onEvent({ kind, lease, at: clock.now() });
+    } catch (error) {
+      // The client is owed its answer all the same.
+      this.#logFault("telling of an event", error);
+    }
   }
 
   #noteTrouble(trouble: string | undefined): void {

@@ -5,7 +5,16 @@ import { Metrics } from "../lib/admin/metrics.ts";
 import type { Clock } from "../lib/config/clock.ts";
 import type { Fields, Log } from "../lib/config/log.ts";
 import type { ServerConfig, Subnet } from "../lib/config/model.ts";
-import type { LeaseStore, LeaseView, Operation, Result } from "../lib/lease/store.ts";
+import type { Lease } from "../lib/lease/lease.ts";
+import type {
+  Amended,
+  Amendment,
+  Amendments,
+  BookEvent,
+  ManagedStore,
+  ServerEntry,
+} from "../lib/lease/management.ts";
+import type { LeaseView, Operation, Result } from "../lib/lease/store.ts";
 import { type Datagram, LARGEST_MESSAGE, type Port } from "../lib/net/port.ts";
 import type { Destination } from "../lib/protocol/outcome.ts";
 import { Server } from "../lib/server.ts";
@@ -136,8 +145,8 @@ class FakePort implements Port {
 }
 
 /** A store that settles when it is told to. */
-class SlowStore implements LeaseStore {
-  readonly inner: LeaseStore;
+class SlowStore implements ManagedStore {
+  readonly inner: ManagedStore;
   /**
    * "hold" keeps results back; "lose" and "fail" make them unknown, applied or not; "reject" is
    * what no store may do.
@@ -175,6 +184,34 @@ class SlowStore implements LeaseStore {
 
   get held(): number {
     return this.#held.length;
+  }
+
+  get subnets(): readonly Subnet[] {
+    return this.inner.subnets;
+  }
+
+  entries(): Iterable<Lease> {
+    return this.inner.entries();
+  }
+
+  amend(amendments: readonly Amendment[], now: number): Promise<readonly Amended[]> {
+    return this.inner.amend(amendments, now);
+  }
+
+  amendments(): readonly Amendments[] {
+    return this.inner.amendments();
+  }
+
+  reconfigure(subnets: readonly Subnet[], now: number): void {
+    this.inner.reconfigure(subnets, now);
+  }
+
+  subscribe(listener: (event: BookEvent) => void): () => void {
+    return this.inner.subscribe(listener);
+  }
+
+  servers(): readonly ServerEntry[] {
+    return this.inner.servers();
   }
 
   due(now: number, limit: number): readonly Ipv4[] {

@@ -137,7 +137,9 @@ export function subnetFor(
 ): Subnet | { readonly problem: string } {
   const found = subnets.find(({ name = "" }) => name === subnet);
   if (found !== undefined) return found;
-  const names = subnets.map(({ name, cidr }) => name ?? `the one without a name (${formatCidr(cidr)})`);
+  const names = subnets.map(({ name, cidr }) =>
+    name ?? `the one without a name (${formatCidr(cidr)})`
+  );
   const wanted = subnet === "" ? "without a name" : JSON.stringify(subnet);
   return { problem: `there is no subnet ${wanted}; there is ${names.join(", ")}` };
 }
@@ -162,10 +164,12 @@ function reserve(
   if (own !== undefined) {
     return refused(`the configuration reserves ${formatIpv4(own.address)} for ${client}`);
   }
-  for (const [other, { address: theirs }] of [
-    ...configured.reservations,
-    ...amendments.reservations,
-  ]) {
+  for (
+    const [other, { address: theirs }] of [
+      ...configured.reservations,
+      ...amendments.reservations,
+    ]
+  ) {
     if (theirs === address && other !== client) return refused(`${ip} is reserved for ${other}`);
   }
   const bad = [...options.keys()].find((code) => !mayReserveOption(code));

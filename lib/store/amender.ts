@@ -76,6 +76,8 @@ export class Amender {
   }
 
   #inForce(): readonly Subnet[] {
-    return this.#configured.map((subnet) => inForce(subnet, this.#amendments.get(subnet.name ?? "")));
+    return this.#configured.map((subnet) =>
+      inForce(subnet, this.#amendments.get(subnet.name ?? ""))
+    );
   }
 }

@@ -59,7 +59,7 @@ Deno.test("Book.isLeasable: in a pool, not excluded, and reserved for nobody els
   assert.equal(may("10.0.0.13", "00:00"), true);
   assert.equal(may("10.0.0.50", "00:01"), true);
   assert.equal(may("10.0.0.50", "00:00"), false);
-  assert.deepEqual(book.counts(""), { free: 4, bound: 0, declined: 0 });
+  assert.deepEqual(book.counts(""), { free: 4, bound: 0, declined: 0, freed: 0 });
   assert.equal(book.poolSize(""), 4);
 });
 
@@ -343,6 +343,7 @@ function compare(book: Book, naive: NaiveBook): void {
     free: free.length,
     bound: inSubnet.filter(({ state }) => state === "bound").length,
     declined: inSubnet.filter(({ state }) => state === "declined").length,
+    freed: inSubnet.filter(({ state }) => state === "freed").length,
   });
   const fresh = free.filter((address) => naive.state(address) === "new");
   const picked = book.pick("", 0, new AddressSet(book.space("")));

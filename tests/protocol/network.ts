@@ -95,7 +95,7 @@ export class Network {
       if (typeof accepted === "string") return { kind: "silence", reason: accepted };
       outcome = decide(accepted, received, served, {
         interfaces: this.interfaces,
-        subnets: this.subnets,
+        subnets: this.store.subnets,
         leases: this.store.view,
         offers: this.offers,
         storeUp: this.mood !== "down",
@@ -119,7 +119,7 @@ export class Network {
 
   #conclude(outcome: Exclude<Outcome, { kind: "commit" }>): Answer {
     if (outcome.withdraw !== undefined) {
-      for (const offers of this.offers.values()) offers.withdraw(outcome.withdraw);
+      this.offers.get(outcome.withdrawIn!)!.withdraw(outcome.withdraw);
     }
     if (outcome.kind === "silence") return { kind: "silence", reason: outcome.reason };
     const { message, destination, maxSize, hold } = outcome;

@@ -95,8 +95,8 @@ export function contractSuite(name: string, open: OpenStore): void {
     assert.equal(result.freed, undefined);
     assert.deepEqual(store.view.ofAddress(ip("10.0.0.10")), lease);
     assert.deepEqual(store.view.ofClient("", clientKey("aa:01")), lease);
-    assert.deepEqual(store.view.counts(""), { free: 9, bound: 1, declined: 0 });
-    assert.deepEqual(store.view.counts("other"), { free: 10, bound: 0, declined: 0 });
+    assert.deepEqual(store.view.counts(""), { free: 9, bound: 1, declined: 0, freed: 0 });
+    assert.deepEqual(store.view.counts("other"), { free: 10, bound: 0, declined: 0, freed: 0 });
   });
 
   law("has nothing to do for no operations", async (store) => {
@@ -118,7 +118,7 @@ export function contractSuite(name: string, open: OpenStore): void {
       expires: later + HOUR,
       hostname: "laptop",
     });
-    assert.deepEqual(store.view.counts(""), { free: 9, bound: 1, declined: 0 });
+    assert.deepEqual(store.view.counts(""), { free: 9, bound: 1, declined: 0, freed: 0 });
   });
 
   law("never shortens a lease that its client may still count on", async (store) => {
@@ -225,7 +225,7 @@ export function contractSuite(name: string, open: OpenStore): void {
     assert.ok(isDone(result));
     assert.equal(result.lease.state, "declined");
     assert.equal(result.freed, undefined);
-    assert.deepEqual(store.view.counts(""), { free: 9, bound: 0, declined: 1 });
+    assert.deepEqual(store.view.counts(""), { free: 9, bound: 0, declined: 1, freed: 0 });
     assert.equal(store.view.ofClient("", clientKey("aa:01")), undefined);
     for (const client of ["aa:01", "aa:02"]) {
       const claim = bind(client, "10.0.0.10", until + HOUR);
@@ -245,7 +245,7 @@ export function contractSuite(name: string, open: OpenStore): void {
       assert.ok(isDone(result));
       assert.equal(result.freed?.address, n < 2 ? undefined : ip("10.0.0.14"));
     }
-    assert.deepEqual(store.view.counts(""), { free: 8, bound: 0, declined: 2 });
+    assert.deepEqual(store.view.counts(""), { free: 8, bound: 0, declined: 2, freed: 0 });
     assert.equal(store.view.ofAddress(ip("10.0.0.14")), undefined);
     assert.equal(store.view.ofAddress(ip("10.0.0.11"))?.state, "declined");
     const claim = bind("aa:02", "10.0.0.14", EPOCH + HOUR);
@@ -261,7 +261,7 @@ export function contractSuite(name: string, open: OpenStore): void {
     assert.equal(result.before?.state, "bound");
     assert.equal(result.lease.state, "expired");
     assert.equal(store.view.ofClient("", clientKey("aa:01"))?.address, ip("10.0.0.10"));
-    assert.deepEqual(store.view.counts(""), { free: 10, bound: 0, declined: 0 });
+    assert.deepEqual(store.view.counts(""), { free: 10, bound: 0, declined: 0, freed: 0 });
     assert.equal((await commit(store, EPOCH + 2 * HOUR, expire("10.0.0.10"))).kind, "refused");
   });
 
@@ -273,7 +273,7 @@ export function contractSuite(name: string, open: OpenStore): void {
     assert.ok(isDone(result));
     assert.equal(result.before?.state, "declined");
     assert.equal(store.view.ofAddress(ip("10.0.0.10")), undefined);
-    assert.deepEqual(store.view.counts(""), { free: 10, bound: 0, declined: 0 });
+    assert.deepEqual(store.view.counts(""), { free: 10, bound: 0, declined: 0, freed: 0 });
   });
 
   law("names what is due, not earlier, and a second later at most", async (store) => {
@@ -365,7 +365,7 @@ export function contractSuite(name: string, open: OpenStore): void {
       (_, n) => store.commit([bind("aa:01", `10.0.0.${10 + n}`, EPOCH + HOUR)], EPOCH),
     );
     for (const [result] of await Promise.all(claims)) assert.equal(result?.kind, "done");
-    assert.deepEqual(store.view.counts(""), { free: 9, bound: 1, declined: 0 });
+    assert.deepEqual(store.view.counts(""), { free: 9, bound: 1, declined: 0, freed: 0 });
   });
 
   law("has at most one holder, whatever is asked of it at once (law 1)", async (store) => {
