@@ -266,7 +266,13 @@ export class Book implements LeaseView {
       server: bind.server,
       relay: bind.relay,
     };
-    const other = this.#shelf(bind.subnet).byClient.get(client);
+    return this.#give(before, after, now);
+  }
+
+  /** Gives a client an address; another that it has is free in the same step. */
+  #give(before: Lease | undefined, after: Lease, now: number): Applied {
+    const { subnet, client, address } = after;
+    const other = this.#shelf(subnet).byClient.get(client);
     if (other === undefined || other.address === address || other.state !== "bound") {
       return { kind: "changed", changes: [this.#change(before, after)] };
     }
@@ -349,8 +355,7 @@ export class Book implements LeaseView {
     if (before !== undefined && isHeld(before, now) && mine === undefined) return TAKEN;
     const other = byClient.get(client);
     if (other !== undefined && other.address !== address && isBound(other, now)) return TAKEN;
-    const after = entered(enter, mine, now);
-    return { kind: "changed", changes: [this.#change(before, after)] };
+    return this.#give(before, entered(enter, mine, now), now);
   }
 
   #change(before: Lease, after: Lease | undefined): Change;

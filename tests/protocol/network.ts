@@ -7,7 +7,8 @@
 
 import type { ServedInterface, Subnet } from "../../lib/config/model.ts";
 import { Offers } from "../../lib/lease/offers.ts";
-import type { LeaseStore, Operation, Result } from "../../lib/lease/store.ts";
+import type { ManagedStore } from "../../lib/lease/management.ts";
+import type { Operation, Result } from "../../lib/lease/store.ts";
 import { accept } from "../../lib/protocol/accept.ts";
 import { decide } from "../../lib/protocol/decide.ts";
 import type { Destination, Outcome } from "../../lib/protocol/outcome.ts";
@@ -44,7 +45,7 @@ export type StoreMood = "up" | "down" | "unknown" | "lost";
 export class Network {
   readonly interfaces: readonly ServedInterface[];
   readonly subnets: readonly Subnet[];
-  readonly store: LeaseStore;
+  readonly store: ManagedStore;
   readonly offers: ReadonlyMap<string, Offers>;
   /**
    * "down": known not to commit. "unknown": believed good, but nothing is committed. "lost": it is,
@@ -56,7 +57,7 @@ export class Network {
   #now = EPOCH;
 
   /** @param store Where leases are kept: in memory, unless another is given. */
-  constructor(setting: Setting = {}, store?: LeaseStore) {
+  constructor(setting: Setting = {}, store?: ManagedStore) {
     this.interfaces = (setting.interfaces ?? ["lan0 10.0.0.1/24"]).map(interfaceOf);
     this.subnets = (setting.subnets ?? [{}]).map(subnetOf);
     this.store = store ?? new MemoryStore(this.subnets);
