@@ -415,7 +415,11 @@ export class Mirror implements LeaseView {
       }
       const others = [subnet.exclusions, shelf.subnet.exclusions, reservedFor, shelf.reservedFor];
       for (const addresses of others) {
-        for (const address of addresses.keys()) this.#index(shelf, address, now);
+        for (const address of addresses.keys()) {
+          this.#index(shelf, address, now);
+          // It was reserved or excluded, and had no key.
+          if (this.isMissing(shelf.name, address)) this.#isUneven = true;
+        }
       }
     }
     this.#amended.clear();

@@ -166,6 +166,7 @@ export class EtcdStore implements ManagedStore {
   #isWhole = false;
   /** Whether there are subnets whose keys the mirror has not read. */
   #isShort = false;
+  #filling: Promise<void> = Promise.resolve();
   #watch: Watch | undefined;
   #queue: Pending[] = [];
   #chores: Task[] = [];
@@ -809,7 +810,14 @@ export class EtcdStore implements ManagedStore {
    * Writes the `free` keys that are missing, and deletes those of ranges that have left the pools.
    * Servers that start together begin in other places.
    */
-  async #fill(): Promise<void> {
+  #fill(): Promise<void> {
+    // One at a time: what one is about to delete the next may have to write.
+    const filling = this.#filling.then(() => this.#fillNow());
+    this.#filling = filling.catch(() => {});
+    return filling;
+  }
+
+  async #fillNow(): Promise<void> {
     const mirror = this.#mirror;
     mirror.even(true);
     try {
