@@ -689,7 +689,9 @@ export function contractSuite(name: string, open: OpenStore): void {
       const late = bind("aa:09", "10.1.0.11", EPOCH + 2 * HOUR, { subnet: "other" });
       assert.equal((await commit(store, EPOCH + HOUR / 2, late)).kind, "refused");
       store.reconfigure(SUBNETS, EPOCH + HOUR / 2);
-      await until(store, () => store.view.counts("other").free === 9);
+      const isThere = () =>
+        store.view.counts("other").free === 9 && store.view.counts("").free === 11;
+      await until(store, isThere);
       picture.compare();
       assert.equal(store.view.ofAddress(ip("10.1.0.10"))?.client, clientKey("aa:02"));
       assert.deepEqual(store.view.counts(""), { free: 11, bound: 1, declined: 0, freed: 0 });
