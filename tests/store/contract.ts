@@ -8,8 +8,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Subnet } from "../../lib/config/model.ts";
 import { AddressSet } from "../../lib/lease/address_set.ts";
-import type { Lease } from "../../lib/lease/lease.ts";
-import type { Amended, Amendment, BookEvent, ManagedStore } from "../../lib/lease/management.ts";
+import type { Amended, Amendment, ManagedStore } from "../../lib/lease/management.ts";
 import type { LeaseStore, Operation, Result } from "../../lib/lease/store.ts";
 import { formatIpv4, formatRange, type Ipv4, parseIpv4 } from "../../lib/wire/address.ts";
 import {
@@ -30,6 +29,7 @@ import {
   subnetOf,
   unreserve,
 } from "../lease/fixtures.ts";
+import { Picture } from "./picture.ts";
 
 /** A store with an empty book, and whatever it takes to clean up after it. */
 export interface StoreFixture extends AsyncDisposable {
@@ -761,34 +761,6 @@ async function until(store: ManagedStore, isSo: () => boolean): Promise<void> {
     assert.ok(performance.now() < deadline, "it does not come about");
     await store.commit([], EPOCH);
     await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-/** What a listener knows of a store, by what it was told. */
-class Picture {
-  readonly #store: ManagedStore;
-  readonly #entries = new Map<Ipv4, Lease>();
-
-  constructor(store: ManagedStore) {
-    this.#store = store;
-    for (const lease of store.entries()) this.#entries.set(lease.address, lease);
-    store.subscribe((event) => this.#hear(event));
-  }
-
-  #hear(event: BookEvent): void {
-    if (event.kind === "subnets") return;
-    const { before, after } = event;
-    const address = (after ?? before)!.address;
-    assert.deepEqual(this.#entries.get(address), before, "it was told what there was");
-    if (after === undefined) this.#entries.delete(address);
-    else this.#entries.set(address, after);
-  }
-
-  /** It is the store's own. */
-  compare(): void {
-    const inOrder = (leases: Iterable<Lease>) =>
-      [...leases].toSorted((a, b) => a.address - b.address);
-    assert.deepEqual(inOrder(this.#entries.values()), inOrder(this.#store.entries()));
   }
 }
 
