@@ -92,7 +92,7 @@ export class Book implements LeaseView {
   }
 
   reservationOf(subnet: string, client: ClientKey): Reservation | undefined {
-    return this.#shelf(subnet).subnet.reservations.get(client);
+    return this.#shelves.get(subnet)?.subnet.reservations.get(client);
   }
 
   isReserved(subnet: string, address: Ipv4): boolean {

@@ -145,7 +145,10 @@ export interface LeaseView {
   ofAddress(address: Ipv4): Lease | undefined;
   /** Whether the client may be given the address: in a pool, or reserved for it; not for another. */
   isLeasable(subnet: string, address: Ipv4, client: ClientKey): boolean;
-  /** What is reserved for the client, whether or not the address is free. */
+  /**
+   * What is reserved for the client, whether or not the address is free. Of a subnet that has gone
+   * while a claim was under way nothing is.
+   */
   reservationOf(subnet: string, client: ClientKey): Reservation | undefined;
   /** Whether the address is reserved for somebody. */
   isReserved(subnet: string, address: Ipv4): boolean;

@@ -14,11 +14,19 @@ export class Picture {
   readonly #entries = new Map<Ipv4, Lease>();
   /** What it was told, in short: "10.0.0.10 none bound", or "subnets". */
   readonly told: string[] = [];
+  /** What a store does not let through: it drops listeners that throw. */
+  #fault: unknown;
 
   constructor(store: ManagedStore) {
     this.#store = store;
     for (const lease of store.entries()) this.#entries.set(lease.address, lease);
-    store.subscribe((event) => this.#hear(event));
+    store.subscribe((event) => {
+      try {
+        this.#hear(event);
+      } catch (error) {
+        this.#fault ??= error;
+      }
+    });
   }
 
   #hear(event: BookEvent): void {
@@ -33,6 +41,7 @@ export class Picture {
 
   /** It is the store's own. */
   compare(): void {
+    if (this.#fault !== undefined) throw this.#fault;
     const inOrder = (leases: Iterable<Lease>) =>
       [...leases].toSorted((a, b) => a.address - b.address);
     assert.deepEqual(inOrder(this.#entries.values()), inOrder(this.#store.entries()));

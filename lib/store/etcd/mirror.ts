@@ -509,7 +509,7 @@ export class Mirror implements LeaseView {
   }
 
   reservationOf(subnet: string, client: ClientKey): Reservation | undefined {
-    return this.#shelf(subnet).subnet.reservations.get(client);
+    return this.#byName.get(subnet)?.subnet.reservations.get(client);
   }
 
   isReserved(subnet: string, address: Ipv4): boolean {
