@@ -1109,7 +1109,9 @@ function isAdded(shelf: Shelf, address: Ipv4): boolean {
   return shelf.freeKeys.has(address) && !isRemoved(shelf, address);
 }
 
-function isRemoved({ ranges }: Shelf, address: Ipv4): boolean {
+/** Whether an address has been taken from the pools, and its `free` key counts for nothing. */
+function isRemoved({ ranges, retired }: Shelf, address: Ipv4): boolean {
+  for (const range of retired) if (rangeContains(range, address)) return true;
   for (const { range, change } of ranges.values()) {
     if (change === "removed" && rangeContains(range, address)) return true;
   }
