@@ -294,6 +294,8 @@ export class Mirror implements LeaseView {
     revision: number,
     lease: LeaseId | undefined,
   ): void {
+    // Of a subnet that has gone while it was written.
+    if ("subnet" in fact && !this.#byName.has(fact.subnet)) return;
     if (before !== undefined) this.#noteBefore(before, fact);
     const place = this.#enter(fact, revision, lease);
     if (place !== undefined) touched.set(place.address, place.shelf);
@@ -633,8 +635,7 @@ export class Mirror implements LeaseView {
 
   /** Addresses other than one that the client holds. */
   othersOf(subnet: string, client: ClientKey, address: Ipv4): readonly Readonly<Slot>[] {
-    const shelf = this.#shelf(subnet);
-    const known = shelf.clients.get(client);
+    const known = this.#byName.get(subnet)?.clients.get(client);
     if (known === undefined) return [];
     return [...slotsOf(known)].filter((slot) => {
       if (slot.address === address) return false;

@@ -602,12 +602,12 @@ export class EtcdStore implements ManagedStore {
         const { succeeded, results, revision } = result;
         const now = this.#clock.now();
         if (succeeded) {
-          const told = changes.map(({ key, text }): Told => ({
-            key,
-            fact: this.#reader.read(key, text)!,
-            revision: text === undefined ? 0 : revision,
-            lease: undefined,
-          }));
+          const told = changes.flatMap(({ key, text }): Told[] => {
+            const fact = this.#reader.read(key, text);
+            // The subnet may have gone meanwhile.
+            if (fact === undefined) return [];
+            return [{ key, fact, revision: text === undefined ? 0 : revision, lease: undefined }];
+          });
           this.#wrote(told, revision, now);
           return { kind: "done" };
         }
@@ -726,7 +726,6 @@ export class EtcdStore implements ManagedStore {
     const end = endOfPrefix(prefix);
     const reader = this.#reader;
     const mirror = this.#newMirror();
-    this.#next = mirror;
     const started = this.#clock.elapsed();
     let revision = 0;
     for (let from = prefix, more = true; more;) {
@@ -739,6 +738,8 @@ export class EtcdStore implements ManagedStore {
     // Configured otherwise meanwhile.
     if (reader !== this.#reader) return await this.#load();
     mirror.loaded(revision, this.#clock.now());
+    // From here on it enters what is written; what was in between comes through the watch.
+    this.#next = mirror;
     for (const key of this.#unreadable) {
       if (!mirror.unreadable.has(key)) this.#unreadable.delete(key);
     }
@@ -747,11 +748,13 @@ export class EtcdStore implements ManagedStore {
     const deadline = this.#clock.elapsed() + ECHO;
     while (mirror.revision < target && this.#isWhole && !this.#isClosed) {
       const left = deadline - this.#clock.elapsed();
-      if (left <= 0 || reader !== this.#reader) break;
-      await this.#rest(left, (wake) => this.#onProgress = wake);
+      if (reader !== this.#reader) break;
+      if (left <= 0) this.#isWhole = false;
+      else await this.#rest(left, (wake) => this.#onProgress = wake);
     }
     if (reader !== this.#reader) return await this.#load();
-    if (this.#following === undefined) throw new Error("etcd's watch has ended");
+    // Neither has all: the one that there was is followed no more, the other not far enough.
+    if (mirror.revision < target) throw new Error("etcd's watch is silent or has ended");
     this.#take(mirror, started);
   }
 
@@ -799,7 +802,6 @@ export class EtcdStore implements ManagedStore {
         if (this.#following !== following || this.#isClosed) return;
         if (mirror.revision > revision) return this.#follow(mirror, mirror.revision);
         this.#isWhole = false;
-        this.#following = undefined;
         this.#onProgress?.();
         this.#fail(`etcd's watch has ended: ${reason}; reading the lease book again`);
       },

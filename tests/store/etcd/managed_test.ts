@@ -402,3 +402,34 @@ Deno.test("EtcdStore.reconfigure while clients are served: nothing that is done 
   await site.pass(3000);
   assert.deepEqual(store.view.counts("lan20"), { free: 3, bound: 0, declined: 0, freed: 0 });
 });
+
+Deno.test("EtcdStore.reconfigure: a subnet that goes while claims of it are under way breaks nothing", async () => {
+  await using site = new Site();
+  const lan = subnetOf({ name: "lan", cidr: "10.1.0.0/24", pools: ["10.1.0.10-10.1.0.12"] });
+  const store = await site.open({}, [subnetOf(), lan]);
+  const picture = new Picture(store);
+  const at = (client: string, address: string) =>
+    site.commit(store, bind(client, address, EPOCH + HOUR, { subnet: "lan" }));
+  // One on its way, the others put off behind it.
+  const asked = [
+    at("aa:01", "10.1.0.10"),
+    at("aa:01", "10.1.0.11"),
+    at("aa:02", "10.1.0.10"),
+    site.commit(store, bind("aa:03", A, EPOCH + HOUR)),
+  ];
+  const amending = store.amend([addPool("10.1.0.30-10.1.0.31", "lan")]);
+  store.reconfigure([subnetOf()]);
+  const kinds = (await Promise.all(asked)).map(({ kind }) => kind);
+  assert.deepEqual(kinds, ["done", "refused", "refused", "done"]);
+  assert.deepEqual(await amending, [{ kind: "done" }]);
+  picture.compare();
+  store.reconfigure([subnetOf(), lan]);
+  await site.pass(3000);
+  assert.equal(store.view.ofAddress(ip("10.1.0.10"))?.client, clientKey("aa:01"));
+  assert.deepEqual(store.subnets[1]!.pools.map(formatRange), [
+    "10.1.0.10-10.1.0.12",
+    "10.1.0.30-10.1.0.31",
+  ]);
+  assert.deepEqual(store.view.counts("lan"), { free: 4, bound: 1, declined: 0, freed: 0 });
+  picture.compare();
+});
