@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { ManagedStore } from "../../../lib/lease/management.ts";
+import type { Change } from "../../../lib/store/etcd/etcd.ts";
 import type { EtcdStore } from "../../../lib/store/etcd/store.ts";
 import { formatRange, parseIpv4 } from "../../../lib/wire/address.ts";
 import {
@@ -280,6 +281,41 @@ Deno.test("EtcdStore tells of what other servers do, each once, and nothing of t
 });
 
 Deno.test("EtcdStore tells of several changes that the watch brings together, each by itself", async () => {
+  await using site = new Site();
+  const gathering = site.etcd.connect();
+  const gathered: Change[] = [];
+  let bring = () => {};
+  const watch = gathering.watch.bind(gathering);
+  gathering.watch = (from, end, revision, events) =>
+    watch(from, end, revision, {
+      changed: (changes, at) => {
+        gathered.push(...changes);
+        bring = () => events.changed(gathered.splice(0), at);
+        // Its own signs of life would wait for ever.
+        if (changes.some(({ key }) => key.includes("servers::"))) bring();
+      },
+      ended: (reason) => events.ended(reason),
+    });
+  const [one, two] = [await site.open(), await site.open({}, undefined, gathering)];
+  await site.clock.turn();
+  const picture = new Picture(two);
+  await site.done(one, bind("aa:01", A, EPOCH + HOUR));
+  await site.done(one, bind("aa:01", A, EPOCH + 3 * HOUR));
+  await site.done(one, free(A, true));
+  await site.done(one, bind("aa:02", A, EPOCH + HOUR));
+  await site.clock.turn();
+  assert.deepEqual(picture.told, []);
+  bring();
+  assert.deepEqual(picture.told, [
+    "10.0.0.10 none bound",
+    "10.0.0.10 bound bound",
+    "10.0.0.10 bound released",
+    "10.0.0.10 released bound",
+  ]);
+  picture.compare();
+});
+
+Deno.test("EtcdStore is not told again of what it found out by itself", async () => {
   await using site = new Site();
   const lagging = site.etcd.connect();
   const [one, two] = [await site.open(), await site.open({}, undefined, lagging)];
