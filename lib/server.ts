@@ -11,9 +11,13 @@
 import type { Metrics } from "./admin/metrics.ts";
 import type { Clock } from "./config/clock.ts";
 import type { Log } from "./config/log.ts";
-import type { ServedInterface, ServerConfig } from "./config/model.ts";
+import type { ServedInterface, ServerConfig, Subnet } from "./config/model.ts";
+import { eventKindOf, type LeaseEvent, type LeaseEventKind } from "./lease/events.ts";
+import type { Lease } from "./lease/lease.ts";
+import type { ManagedStore, ServerEntry } from "./lease/management.ts";
 import { Offers } from "./lease/offers.ts";
-import type { LeaseStore, Operation, Result } from "./lease/store.ts";
+import type { Operation, Result } from "./lease/store.ts";
+import { Thresholds } from "./lease/thresholds.ts";
 import type { Datagram, Port } from "./net/port.ts";
 import { accept } from "./protocol/accept.ts";
 import { decide } from "./protocol/decide.ts";
@@ -62,11 +66,13 @@ export interface ServedPort {
 /** What a server is made of. */
 export interface ServerParts {
   readonly config: ServerConfig;
-  readonly store: LeaseStore;
+  readonly store: ManagedStore;
   readonly ports: readonly ServedPort[];
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Told of what this server did to leases. Must not throw, and must return soon. */
+  readonly onEvent?: (event: LeaseEvent) => void;
 }
 
 /** A message on its way to an answer. */
@@ -87,7 +93,11 @@ interface Claim {
 
 export class Server {
   readonly #parts: ServerParts;
-  readonly #offers = new Map<string, Offers>();
+  #config: ServerConfig;
+  /** The subnets that the offers are kept for: the store's when they were last looked at. */
+  #subnets: readonly Subnet[] = [];
+  #offers: ReadonlyMap<string, Offers> = new Map();
+  readonly #thresholds = new Thresholds();
   #claims = 0;
   #stopping = false;
   #trouble: string | undefined;
@@ -97,9 +107,8 @@ export class Server {
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
-    for (const { name = "" } of parts.config.subnets) {
-      this.#offers.set(name, new Offers(parts.store.view.space(name)));
-    }
+    this.#config = parts.config;
+    this.#fitOffers();
   }
 
   /** Starts to answer. A store that is not there yet is in trouble from the start. */
@@ -119,6 +128,30 @@ export class Server {
   /** Whether the store could commit when it was last tried. */
   storeUp(): boolean {
     return this.#trouble === undefined;
+  }
+
+  /**
+   * Does what an operator asks of the book; logged and told like what clients ask. Never rejects:
+   * what cannot be settled is `unknown`.
+   */
+  commit(operations: readonly Operation[]): Promise<readonly Result[]> {
+    const settled = this.#commit(operations, this.#parts.clock.now()).then((results) => {
+      results.forEach((result, index) => this.#noteResult(operations[index]!, result));
+      return results;
+    });
+    const done = settled.then(() => {}, (error) => this.#logFault("noting a result", error))
+      .then(() => void this.#commits.delete(done));
+    this.#commits.add(done);
+    return settled;
+  }
+
+  /**
+   * Goes on with another configuration, whose subnets the store has been given already: lease times,
+   * options, limits. Offers that still make sense stay. The ports stay as they are.
+   */
+  reconfigure(config: ServerConfig): void {
+    this.#config = config;
+    this.#fitOffers();
   }
 
   /** Takes nothing more, lets the store settle what it has, sends what that allows, and closes. */
@@ -148,6 +181,7 @@ export class Server {
     const { clock, store } = this.#parts;
     const now = clock.now();
     const started = clock.elapsed();
+    if (store.subnets !== this.#subnets) this.#fitOffers();
     this.#noteTrouble(store.trouble());
     const claims: Claim[] = [];
     for (const datagram of datagrams) {
@@ -165,7 +199,8 @@ export class Server {
     now: number,
     started: number,
   ): Claim | undefined {
-    const { config, store, metrics } = this.#parts;
+    const { store, metrics } = this.#parts;
+    const config = this.#config;
     try {
       const message = decodeMessage(datagram.payload);
       const accepted = accept(message, datagram.sourcePort);
@@ -179,7 +214,7 @@ export class Server {
       if (config.log.verbosity >= 2) this.#logRequest(message, type);
       const outcome = decide(accepted, message, at.served, {
         interfaces: config.interfaces,
-        subnets: config.subnets,
+        subnets: this.#subnets,
         leases: store.view,
         offers: this.#offers,
         storeUp: this.#trouble === undefined,
@@ -228,22 +263,23 @@ export class Server {
 
   /** Whether the client still waits. What it asked for is done; asking again will find that. */
   #inTime({ started }: Exchange): boolean {
-    return this.#parts.clock.elapsed() - started <= this.#parts.config.requestTimeout;
+    return this.#parts.clock.elapsed() - started <= this.#config.requestTimeout;
   }
 
   /** Sends or keeps silent, and remembers or forgets the offer. */
   #conclude(outcome: Reply | Silence, exchange: Exchange): void {
-    const { metrics, config, clock } = this.#parts;
+    const { metrics, clock } = this.#parts;
     const { message, at } = exchange;
+    // The subnet may have gone since the decision, and its offers with it.
     if (outcome.withdraw !== undefined) {
-      for (const offers of this.#offers.values()) offers.withdraw(outcome.withdraw);
+      this.#offers.get(outcome.withdrawIn!)?.withdraw(outcome.withdraw);
     }
     if (outcome.kind === "silence") {
       if (outcome.reason !== SilenceReason.NO_REPLY_WANTED) this.#drop(outcome.reason, message);
       return;
     }
     const { message: reply, destination, maxSize, hold } = outcome;
-    if (hold !== undefined) this.#offers.get(hold.subnet)!.hold(hold);
+    if (hold !== undefined) this.#offers.get(hold.subnet)?.hold(hold);
     let isWhole = true;
     at.port.send(destination, (into) => {
       const { length, omitted } = encodeMessage(reply, into, maxSize);
@@ -253,16 +289,43 @@ export class Server {
     if (!isWhole) return this.#drop(SilenceReason.TOO_SMALL, message);
     metrics.sent(labelOf(reply.options.get(messageType)!));
     metrics.requestDuration(exchange.type, (clock.elapsed() - exchange.started) / 1000);
-    if (config.log.verbosity >= 2) this.#logReply(reply, destination.kind);
+    if (this.#config.log.verbosity >= 2) this.#logReply(reply, destination.kind);
   }
 
-  /** Once a second: expired offers, expired leases, a store in trouble. */
+  /** Keeps offers for the subnets that are in force: new ones, and those that still make sense. */
+  #fitOffers(): void {
+    const { store } = this.#parts;
+    const before = this.#offers;
+    const offers = new Map<string, Offers>();
+    for (const { name = "" } of store.subnets) {
+      const space = store.view.space(name);
+      const known = before.get(name);
+      if (known?.addresses.space === space) offers.set(name, known);
+      else offers.set(name, (known ?? new Offers(space)).movedTo(space));
+    }
+    this.#offers = offers;
+    this.#subnets = store.subnets;
+  }
+
+  /** Once a second: expired offers, expired leases, full pools, a store in trouble. */
   #round(): void {
     const { clock, store } = this.#parts;
     const now = clock.now();
+    if (store.subnets !== this.#subnets) this.#fitOffers();
     for (const offers of this.#offers.values()) offers.expire(now);
     this.#noteTrouble(store.trouble());
+    if (this.#trouble === undefined) this.#judgePools(now);
     this.#expire(now);
+  }
+
+  /** Every server judges; the first of those that share the book tells. */
+  #judgePools(now: number): void {
+    const { store, onEvent } = this.#parts;
+    if (onEvent === undefined) return;
+    const names = this.#subnets.map(({ name = "" }) => name);
+    const crossings = this.#thresholds.judge(names, store.view, this.#config.poolThreshold);
+    if (crossings.length === 0 || !isFirst(store.servers())) return;
+    for (const crossing of crossings) onEvent({ kind: "pool.threshold", ...crossing, at: now });
   }
 
   async #expire(now: number): Promise<void> {
@@ -284,25 +347,31 @@ export class Server {
 
   #noteResult(operation: Operation, result: Result): void {
     if (result.kind !== "done") return;
-    const { lease, before, freed } = result;
-    const renewed = before?.client === lease.client && before.state === "bound";
-    const name = {
-      bind: renewed ? "lease renewed" : "lease created",
-      release: "lease released",
-      decline: "address declined",
-      expire: before?.state === "declined" ? "quarantine ended" : "lease expired",
-    }[operation.kind];
-    this.#parts.log.event(name, {
+    const { lease, freed } = result;
+    const kind = eventKindOf(operation, result);
+    this.#tell(kind, lease);
+    // A client that moves gives up what it had.
+    if (operation.kind === "bind" && freed !== undefined) this.#tell("lease.released", freed);
+    this.#parts.log.event(kind === undefined ? asideEnded(result.before) : EVENT_NAMES[kind], {
       ip: formatIpv4(lease.address),
       client: lease.client,
       hostname: lease.hostname || undefined,
       subnet: lease.subnet || undefined,
-      seconds: operation.kind === "bind" && Number.isFinite(lease.expires)
-        ? Math.round((lease.expires - lease.renewed) / 1000)
-        : undefined,
+      seconds: secondsOf(operation, lease),
       relay: lease.relay === 0 ? undefined : formatIpv4(lease.relay),
       freed: freed === undefined ? undefined : formatIpv4(freed.address),
     });
+  }
+
+  #tell(kind: LeaseEventKind | undefined, lease: Lease): void {
+    const { onEvent, clock } = this.#parts;
+    if (onEvent === undefined || kind === undefined) return;
+    try {
+      onEvent({ kind, lease, at: clock.now() });
+    } catch (error) {
+      // The client is owed its answer all the same.
+      this.#logFault("telling of an event", error);
+    }
   }
 
   #noteTrouble(trouble: string | undefined): void {
@@ -359,6 +428,37 @@ export class Server {
       to,
     });
   }
+}
+
+/** What the log calls what happened to a lease. */
+const EVENT_NAMES: Readonly<Record<LeaseEventKind, string>> = {
+  "lease.created": "lease created",
+  "lease.renewed": "lease renewed",
+  "lease.released": "lease released",
+  "lease.expired": "lease expired",
+  "lease.declined": "address declined",
+  "lease.freed": "lease freed",
+};
+
+/** What the log calls it when an address comes back that was kept aside. */
+function asideEnded(before: Lease | undefined): string {
+  return before?.state === "declined" ? "quarantine ended" : "freed address came back";
+}
+
+/** How long a lease is that was just given. */
+function secondsOf(operation: Operation, lease: Lease): number | undefined {
+  if (operation.kind !== "bind" && operation.kind !== "enter") return undefined;
+  if (!Number.isFinite(lease.expires)) return undefined;
+  return Math.round((lease.expires - lease.renewed) / 1000);
+}
+
+/** Whether this server comes first, by id, of those that answer from the book. */
+function isFirst(servers: readonly ServerEntry[]): boolean {
+  const first = servers.reduce<ServerEntry | undefined>(
+    (least, one) => least === undefined || one.id < least.id ? one : least,
+    undefined,
+  );
+  return first?.isThis ?? true;
 }
 
 const LABELS: readonly string[] = Array.from(

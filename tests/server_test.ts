@@ -5,15 +5,35 @@ import { Metrics } from "../lib/admin/metrics.ts";
 import type { Clock } from "../lib/config/clock.ts";
 import type { Fields, Log } from "../lib/config/log.ts";
 import type { ServerConfig, Subnet } from "../lib/config/model.ts";
-import type { LeaseStore, LeaseView, Operation, Result } from "../lib/lease/store.ts";
+import type { LeaseEvent } from "../lib/lease/events.ts";
+import type { Lease } from "../lib/lease/lease.ts";
+import type {
+  Amended,
+  Amendment,
+  Amendments,
+  BookEvent,
+  ManagedStore,
+  ServerEntry,
+} from "../lib/lease/management.ts";
+import type { LeaseView, Operation, Result } from "../lib/lease/store.ts";
 import { type Datagram, LARGEST_MESSAGE, type Port } from "../lib/net/port.ts";
 import type { Destination } from "../lib/protocol/outcome.ts";
 import { Server } from "../lib/server.ts";
 import { MemoryStore } from "../lib/store/memory.ts";
 import { formatIpv4, type Ipv4 } from "../lib/wire/address.ts";
 import { decodeMessage, encodeMessage, type Message } from "../lib/wire/message.ts";
-import { messageType, messageTypeName } from "../lib/wire/registry.ts";
-import { bind, clientNumber, EPOCH, interfaceOf, subnetOf } from "./lease/fixtures.ts";
+import { leaseTime, messageType, messageTypeName } from "../lib/wire/registry.ts";
+import {
+  addPool,
+  bind,
+  clientNumber,
+  enter,
+  EPOCH,
+  free,
+  interfaceOf,
+  removePool,
+  subnetOf,
+} from "./lease/fixtures.ts";
 import { readMessage } from "./protocol/conversation.ts";
 
 /** Time that passes when it is told to. */
@@ -136,8 +156,8 @@ class FakePort implements Port {
 }
 
 /** A store that settles when it is told to. */
-class SlowStore implements LeaseStore {
-  readonly inner: LeaseStore;
+class SlowStore implements ManagedStore {
+  readonly inner: ManagedStore;
   /**
    * "hold" keeps results back; "lose" and "fail" make them unknown, applied or not; "reject" is
    * what no store may do.
@@ -175,6 +195,34 @@ class SlowStore implements LeaseStore {
 
   get held(): number {
     return this.#held.length;
+  }
+
+  get subnets(): readonly Subnet[] {
+    return this.inner.subnets;
+  }
+
+  entries(): Iterable<Lease> {
+    return this.inner.entries();
+  }
+
+  amend(amendments: readonly Amendment[], now: number): Promise<readonly Amended[]> {
+    return this.inner.amend(amendments, now);
+  }
+
+  amendments(): readonly Amendments[] {
+    return this.inner.amendments();
+  }
+
+  reconfigure(subnets: readonly Subnet[], now: number): void {
+    this.inner.reconfigure(subnets, now);
+  }
+
+  subscribe(listener: (event: BookEvent) => void): () => void {
+    return this.inner.subscribe(listener);
+  }
+
+  servers(): readonly ServerEntry[] {
+    return this.inner.servers();
   }
 
   due(now: number, limit: number): readonly Ipv4[] {
@@ -236,6 +284,8 @@ class Bench implements AsyncDisposable {
   readonly log: FakeLog;
   readonly store: SlowStore;
   readonly server: Server;
+  readonly config: ServerConfig;
+  readonly events: LeaseEvent[] = [];
   #stopped: Promise<void> | undefined;
 
   constructor(
@@ -253,7 +303,7 @@ class Bench implements AsyncDisposable {
     this.log = new FakeLog(verbosity);
     this.store = new SlowStore(subnets);
     this.store.ailment = ailment;
-    const config: ServerConfig = {
+    const config: ServerConfig = this.config = {
       trial: false,
       interfaces,
       subnets,
@@ -281,6 +331,10 @@ class Bench implements AsyncDisposable {
       clock: this.clock,
       log: this.log,
       metrics: this.metrics,
+      onEvent: (event) => {
+        this.events.push(event);
+        if (this.fault !== undefined) throw this.fault;
+      },
     });
     this.server.start();
   }
@@ -295,6 +349,18 @@ class Bench implements AsyncDisposable {
   async settle(): Promise<void> {
     await settled();
     await this.clock.pass(5);
+  }
+
+  /** Thrown by whoever hears of events. */
+  fault: Error | undefined;
+
+  /** Events so far, in short: "lease.created 10.0.0.10". */
+  get told(): string[] {
+    return this.events.map((event) =>
+      event.kind === "pool.threshold"
+        ? `${event.above ? "above" : "below"} ${event.subnet} ${event.used}/${event.size}`
+        : `${event.kind} ${formatIpv4(event.lease.address)}`
+    );
   }
 
   /** Replies so far, in short: "OFFER 10.0.0.10 broadcast". */
@@ -569,6 +635,156 @@ Deno.test("Server forgets offers that end, and those that lose to another server
   await bench.clock.pass(31_000);
   await bench.say("DISCOVER aa:04 requested=10.0.0.10");
   assert.equal(bench.replies.at(-1), "OFFER 10.0.0.10 unconfigured");
+});
+
+Deno.test("Server forgets an offer only in the subnet in which it was made", async () => {
+  await using bench = new Bench();
+  await bench.say("DISCOVER aa:01 requested=10.0.0.10");
+  bench.otherPort.deliver(packet("DISCOVER aa:01 requested=10.1.0.10"));
+  bench.otherPort.deliver(packet("REQUEST aa:01 server=10.1.0.1 requested=10.1.0.10"));
+  bench.otherPort.deliver(packet("REQUEST aa:01 server=10.1.0.250 requested=10.1.0.10"));
+  await bench.settle();
+  await bench.say("DISCOVER aa:02 requested=10.0.0.10", "DISCOVER aa:01");
+  assert.notEqual(bench.replies[1], "OFFER 10.0.0.10 unconfigured");
+  assert.equal(bench.replies[2], "OFFER 10.0.0.10 unconfigured");
+});
+
+Deno.test("Server.commit: what operators ask is logged and told like what clients ask", async () => {
+  await using bench = new Bench();
+  await bench.say(take("aa:01", "10.0.0.10"));
+  const results = await bench.server.commit([
+    free("10.0.0.10"),
+    free("10.0.0.11"),
+    enter("aa:02", "10.0.0.11", EPOCH - 1000, EPOCH + 3_600_000),
+    enter("aa:02", "10.0.0.11", EPOCH - 1000, EPOCH + 3_600_000),
+  ]);
+  assert.deepEqual(results.map(({ kind }) => kind), ["done", "refused", "done", "done"]);
+  assert.deepEqual(bench.log.of("event"), [
+    "lease created",
+    "lease freed",
+    "lease created",
+    "lease renewed",
+  ]);
+  assert.deepEqual(bench.told, [
+    "lease.created 10.0.0.10",
+    "lease.freed 10.0.0.10",
+    "lease.created 10.0.0.11",
+    "lease.renewed 10.0.0.11",
+  ]);
+  await bench.clock.pass(3_602_000);
+  assert.equal(bench.log.of("event").includes("freed address came back"), true);
+  assert.deepEqual(bench.told.slice(4), ["lease.expired 10.0.0.11"]);
+  bench.store.mood = "reject";
+  const [unknown] = await bench.server.commit([free("10.0.0.10")]);
+  assert.equal(unknown?.kind, "unknown");
+});
+
+Deno.test("Server tells of leases, and answers although whoever hears of it fails", async () => {
+  await using bench = new Bench();
+  bench.fault = new Error("a hook's fault");
+  await bench.say(take("aa:01", "10.0.0.10"));
+  await bench.say("REQUEST aa:01 ciaddr=10.0.0.10");
+  await bench.say(take("aa:01", "10.0.0.11"));
+  await bench.say("DECLINE aa:01 server=10.0.0.1 requested=10.0.0.11");
+  await bench.say(take("aa:02", "10.0.0.12"), "RELEASE aa:02 server=10.0.0.1 ciaddr=10.0.0.12");
+  assert.equal(bench.metrics.packetsSent.get("ack"), 4);
+  assert.deepEqual(bench.told, [
+    "lease.created 10.0.0.10",
+    "lease.renewed 10.0.0.10",
+    "lease.created 10.0.0.11",
+    "lease.released 10.0.0.10",
+    "lease.declined 10.0.0.11",
+    "lease.created 10.0.0.12",
+    "lease.released 10.0.0.12",
+  ]);
+});
+
+Deno.test("Server tells once of pools that become full, and once when they are well below", async () => {
+  const subnet = subnetOf({ pools: ["10.0.0.10-10.0.0.29"] });
+  await using bench = new Bench({ subnet });
+  const use = (from: number, to: number) =>
+    bench.store.inner.commit(
+      Array.from(
+        { length: to - from },
+        (_, n) => bind(clientNumber(from + n), `10.0.0.${10 + from + n}`, EPOCH + 3_600_000),
+      ),
+      EPOCH,
+    );
+  await use(0, 17);
+  await bench.clock.pass(3000);
+  assert.deepEqual(bench.told, []);
+  await use(17, 18);
+  await bench.clock.pass(3000);
+  assert.deepEqual(bench.told, ["above  18/20"]);
+  await bench.store.inner.commit([free("10.0.0.10", true)], EPOCH);
+  await bench.clock.pass(3000);
+  assert.equal(bench.told.length, 1, "85% is on the edge still");
+  await bench.store.inner.commit([free("10.0.0.11", true)], EPOCH);
+  await bench.clock.pass(3000);
+  assert.deepEqual(bench.told.slice(1), ["below  16/20"]);
+});
+
+Deno.test("Server tells nothing of pools when another server of the book comes first", async () => {
+  const subnet = subnetOf({ pools: ["10.0.0.10-10.0.0.10"] });
+  await using bench = new Bench({ subnet });
+  bench.store.servers = () => [
+    { id: "b", isThis: true, about: {} },
+    { id: "a", isThis: false, about: {} },
+  ];
+  await bench.store.inner.commit([bind("aa:01", "10.0.0.10", EPOCH + 3_600_000)], EPOCH);
+  await bench.clock.pass(3000);
+  assert.deepEqual(bench.told, []);
+});
+
+Deno.test("Server goes on with other pools as soon as the store has them; offers stay", async () => {
+  await using bench = new Bench();
+  await bench.say("DISCOVER aa:01 requested=10.0.0.12");
+  await bench.store.amend(
+    [addPool("10.0.0.40-10.0.0.41"), removePool("10.0.0.10-10.0.0.11")],
+    EPOCH,
+  );
+  await bench.say("DISCOVER aa:02 requested=10.0.0.10", "DISCOVER aa:03 requested=10.0.0.40");
+  assert.notEqual(bench.replies[1], "OFFER 10.0.0.10 unconfigured");
+  assert.equal(bench.replies[2], "OFFER 10.0.0.40 unconfigured");
+  await bench.say("DISCOVER aa:04 requested=10.0.0.12");
+  assert.notEqual(bench.replies[3], "OFFER 10.0.0.12 unconfigured", "it is offered to aa:01");
+});
+
+Deno.test("Server.reconfigure takes other subnets, lease times and limits under its hands", async () => {
+  await using bench = new Bench();
+  await bench.say("DISCOVER aa:01 requested=10.0.0.12", take("aa:02", "10.0.0.10"));
+  const lease = { default: 600, min: 120, max: 600 };
+  const subnets = [
+    subnetOf({ pools: ["10.0.0.11-10.0.0.30"], lease }),
+    subnetOf({ name: "c", cidr: "10.1.0.0/24", pools: ["10.1.0.50-10.1.0.51"] }),
+  ];
+  bench.store.reconfigure(subnets, bench.clock.now());
+  bench.server.reconfigure({ ...bench.config, subnets });
+  await bench.say("DISCOVER aa:03 requested=10.0.0.12", "DISCOVER aa:04 requested=10.0.0.30");
+  assert.notEqual(bench.replies[2], "OFFER 10.0.0.12 unconfigured", "it is offered to aa:01");
+  assert.equal(bench.replies[3], "OFFER 10.0.0.30 unconfigured");
+  assert.equal(bench.port.sent[3]!.message.options.get(leaseTime), 600);
+  await bench.say("REQUEST aa:02 ciaddr=10.0.0.10");
+  assert.equal(bench.replies[4], "ACK 10.0.0.10 client");
+  bench.otherPort.deliver(packet("DISCOVER aa:05 requested=10.1.0.50"));
+  await bench.settle();
+  assert.deepEqual(bench.otherPort.sent.map(show), ["OFFER 10.1.0.50 unconfigured"]);
+  assert.equal(bench.metrics.packetsDropped.size, 0);
+});
+
+Deno.test("Server: a subnet that goes while a claim of it waits is no fault", async () => {
+  await using bench = new Bench();
+  bench.store.mood = "hold";
+  bench.otherPort.deliver(packet("REQUEST aa:02 server=10.1.0.1 requested=10.1.0.12"));
+  await bench.settle();
+  bench.store.reconfigure([subnetOf()], bench.clock.now());
+  bench.server.reconfigure({ ...bench.config, subnets: [subnetOf()] });
+  bench.store.release();
+  await bench.settle();
+  bench.otherPort.deliver(packet("REQUEST aa:02 server=10.1.0.1 requested=10.1.0.12"));
+  await bench.settle();
+  assert.equal(bench.metrics.packetsDropped.get("no-subnet"), 1);
+  assert.equal(bench.metrics.packetsDropped.get("fault"), undefined);
 });
 
 Deno.test("Server answers through the port that heard the message", async () => {

@@ -8,7 +8,7 @@ import type { Metrics } from "../admin/metrics.ts";
 import type { Clock } from "../config/clock.ts";
 import type { Log } from "../config/log.ts";
 import type { EtcdStoreConfig, ServerConfig } from "../config/model.ts";
-import type { LeaseStore } from "../lease/store.ts";
+import type { ManagedStore } from "../lease/management.ts";
 import { SqliteStore } from "../store/sqlite.ts";
 
 /**
@@ -22,7 +22,7 @@ export async function openStore(
   clock: Clock,
   log: Log,
   metrics: Metrics,
-): Promise<LeaseStore> {
+): Promise<ManagedStore> {
   const onCommit = (seconds: number, operations: number) => metrics.commit(seconds, operations);
   const { store, subnets } = config;
   if (store.kind === "embedded") {

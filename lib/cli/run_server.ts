@@ -10,7 +10,7 @@ import { Metrics } from "../admin/metrics.ts";
 import type { Clock } from "../config/clock.ts";
 import type { Log } from "../config/log.ts";
 import type { ServedInterface, ServerConfig } from "../config/model.ts";
-import type { LeaseStore } from "../lease/store.ts";
+import type { ManagedStore } from "../lease/management.ts";
 import { type Confinement, confinementOf } from "../net/confinement.ts";
 import { InterfacePort } from "../net/interface_port.ts";
 import { Libc } from "../net/libc.ts";
@@ -66,7 +66,7 @@ export async function runServer(config: ServerConfig, log: Log): Promise<number>
     const server = new Server({ config, store, ports, clock: systemClock, log, metrics });
     admin = startAdmin(config.admin.listen, {
       metrics,
-      gauges: gauges(config, store, server),
+      gauges: gauges(store, server),
       hostnames: [Deno.hostname()],
       ready() {
         const reasons = server.reasonsNotReady();
@@ -128,10 +128,10 @@ function portEvents(log: Log, metrics: Metrics) {
   };
 }
 
-function gauges(config: ServerConfig, store: LeaseStore, server: Server) {
+function gauges(store: ManagedStore, server: Server) {
   return {
     *addresses() {
-      for (const { name: subnet = "" } of config.subnets) {
+      for (const { name: subnet = "" } of store.subnets) {
         for (const [state, count] of Object.entries(store.view.counts(subnet))) {
           yield { subnet, state, count };
         }

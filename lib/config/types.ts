@@ -373,7 +373,7 @@ export const addresses: ValueType<Addresses> = {
 };
 
 /** Words that keys in etcd have where a subnet's name would stand. */
-const KEY_WORDS = ["ips", "nics", "leases", "reservations", "servers"];
+const KEY_WORDS = ["ips", "nics", "leases", "reservations", "pools", "servers"];
 
 /** A subnet's name, which is a part of keys in etcd. */
 export const subnetName: ValueType<string> = {

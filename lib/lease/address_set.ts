@@ -5,8 +5,18 @@
  * @module
  */
 
-import type { Ipv4, Ipv4Range } from "../wire/address.ts";
+import { broadcastOf, type Cidr, type Ipv4, type Ipv4Range } from "../wire/address.ts";
 import { rangeContains, rangeSize } from "../wire/address.ts";
+
+/** The addresses of a subnet that hosts may have: not its own, nor its broadcast address. */
+export function hostsOf(cidr: Cidr): Ipv4Range {
+  // A /31 and a /32 have neither (RFC 3021).
+  const edge = cidr.prefix < 31 ? 1 : 0;
+  return {
+    from: (cidr.network + edge) as Ipv4,
+    to: (broadcastOf(cidr) - edge) as Ipv4,
+  };
+}
 
 /** Addresses in disjoint ranges, numbered 0 to size - 1 in their order. */
 export class AddressSpace {
@@ -45,6 +55,9 @@ export class AddressSet {
   readonly space: AddressSpace;
   readonly #words: Uint32Array;
   #size = 0;
+  /** No word before or after these has ever had a member. */
+  #low = Infinity;
+  #high = -1;
 
   constructor(space: AddressSpace) {
     this.space = space;
@@ -68,6 +81,8 @@ export class AddressSet {
     if ((word & bit) !== 0) return;
     this.#words[index >>> 5] = word | bit;
     this.#size++;
+    if (index >>> 5 < this.#low) this.#low = index >>> 5;
+    if (index >>> 5 > this.#high) this.#high = index >>> 5;
   }
 
   delete(address: Ipv4): void {
@@ -98,14 +113,17 @@ export class AddressSet {
   nextFrom(position: number, ...without: readonly AddressSet[]): Ipv4 | undefined {
     if (this.#size === 0) return undefined;
     const start = position % this.space.size;
-    const count = this.#words.length;
+    const [low, high] = [this.#low, this.#high];
+    const first = start >>> 5;
+    const isWithin = first >= low && first <= high;
+    let at = isWithin ? first : low;
     // The word of the start is visited twice: first its upper part, at the end its lower part.
-    for (let step = 0; step <= count; step++) {
-      const at = ((start >>> 5) + step) % count;
+    for (let step = 0; step <= high - low + 1; step++) {
       let word = this.#words[at]!;
       for (const other of without) word &= ~other.#words[at]!;
-      if (step === 0) word &= -1 << (start & 31);
+      if (step === 0 && isWithin) word &= -1 << (start & 31);
       if (word !== 0) return this.space.at(at * 32 + 31 - Math.clz32(word & -word));
+      at = at === high ? low : at + 1;
     }
     return undefined;
   }

@@ -7,13 +7,16 @@
 
 import type { Reservation, Subnet } from "../config/model.ts";
 import type { Ipv4 } from "../wire/address.ts";
-import { AddressSet, AddressSpace } from "./address_set.ts";
+import { AddressSet, AddressSpace, hostsOf } from "./address_set.ts";
 import { Agenda } from "./agenda.ts";
-import { type ClientKey, isBound, isHeld, type Lease } from "./lease.ts";
+import { type ClientKey, isBound, isHeld, keepsAddress, type Lease } from "./lease.ts";
+import { afterFree, entered } from "./operator.ts";
 import {
   type AddressCounts,
   type Bind,
   type Decline,
+  type Enter,
+  type Free,
   isOutdated,
   type LeaseView,
   type Operation,
@@ -33,21 +36,28 @@ export type Applied =
   | { readonly kind: "taken" }
   | { readonly kind: "refused" };
 
-/** What is known of one subnet's addresses. */
-interface Shelf {
-  readonly subnet: Subnet;
-  readonly space: AddressSpace;
+/** What follows from a subnet as it is in force, and changes with it. */
+interface Layout {
+  subnet: Subnet;
+  /** The addresses of the pools, numbered. */
+  pools: AddressSpace;
   /** In a pool, neither excluded nor reserved, held by nobody. */
-  readonly free: AddressSet;
+  free: AddressSet;
   /** Those of `free` that somebody held before. */
-  readonly used: AddressSet;
-  readonly poolSize: number;
-  readonly reservedFor: ReadonlyMap<Ipv4, string>;
+  used: AddressSet;
+  poolSize: number;
+  reservedFor: ReadonlyMap<Ipv4, string>;
+}
+
+/** What is known of one subnet's addresses. */
+interface Shelf extends Layout {
+  readonly space: AddressSpace;
   /** Of each client its lease, else the latest entry that it left. */
   readonly byClient: Map<ClientKey, Lease>;
   /** What else a client has left: most have moved never, and have nothing here. */
   readonly leftBehind: Map<ClientKey, Lease[]>;
   readonly declined: Set<Ipv4>;
+  freed: number;
   bound: number;
 }
 
@@ -59,6 +69,8 @@ export class Book implements LeaseView {
   readonly #shelves = new Map<string, Shelf>();
   readonly #byAddress = new Map<Ipv4, Lease>();
   readonly #agenda = new Agenda<Ipv4>();
+  /** Entries of subnets that are not configured at present, to come back with them. */
+  readonly #parked = new Map<Ipv4, Lease>();
 
   constructor(subnets: readonly Subnet[]) {
     for (const subnet of subnets) this.#shelves.set(subnet.name ?? "", makeShelf(subnet));
@@ -76,11 +88,11 @@ export class Book implements LeaseView {
     const shelf = this.#shelf(subnet);
     const owner = shelf.reservedFor.get(address);
     if (owner !== undefined) return owner === client;
-    return shelf.space.indexOf(address) >= 0 && !shelf.subnet.exclusions.has(address);
+    return shelf.pools.indexOf(address) >= 0 && !shelf.subnet.exclusions.has(address);
   }
 
   reservationOf(subnet: string, client: ClientKey): Reservation | undefined {
-    return this.#shelf(subnet).subnet.reservations.get(client);
+    return this.#shelves.get(subnet)?.subnet.reservations.get(client);
   }
 
   isReserved(subnet: string, address: Ipv4): boolean {
@@ -88,15 +100,22 @@ export class Book implements LeaseView {
   }
 
   isAvailable(subnet: string, address: Ipv4, client: ClientKey, now: number): boolean {
-    if (!this.isLeasable(subnet, address, client)) return false;
     const lease = this.#byAddress.get(address);
-    return lease === undefined || !isHeld(lease, now) ||
-      (lease.client === client && lease.state === "bound");
+    if (lease === undefined || !isHeld(lease, now)) {
+      return this.isLeasable(subnet, address, client);
+    }
+    if (lease.client !== client || lease.subnet !== subnet || lease.state !== "bound") return false;
+    const { reservedFor, space } = this.#shelf(subnet);
+    const owner = reservedFor.get(address);
+    return owner === undefined ? space.indexOf(address) >= 0 : owner === client;
   }
 
   pick(subnet: string, position: number, avoid: AddressSet): Ipv4 | undefined {
-    const { free, used } = this.#shelf(subnet);
-    return free.nextFrom(position, avoid, used) ?? free.nextFrom(position, avoid);
+    const { free, used, pools, space } = this.#shelf(subnet);
+    if (free.size === 0) return undefined;
+    // Where the hash points must lie in the pools, so that clients spread over what there is.
+    const start = space.indexOf(pools.at(position % pools.size));
+    return free.nextFrom(start, avoid, used) ?? free.nextFrom(start, avoid);
   }
 
   poolSize(subnet: string): number {
@@ -108,8 +127,8 @@ export class Book implements LeaseView {
   }
 
   counts(subnet: string): AddressCounts {
-    const { free, bound, declined } = this.#shelf(subnet);
-    return { free: free.size, bound, declined: declined.size };
+    const { free, bound, declined, freed } = this.#shelf(subnet);
+    return { free: free.size, bound, declined: declined.size, freed };
   }
 
   /** Every entry, in no particular order. */
@@ -117,9 +136,60 @@ export class Book implements LeaseView {
     return this.#byAddress.values();
   }
 
-  /** Takes over an entry as it is: for a store that reads its book back. */
+  /** An address's entry, although its subnet may not be configured at present. */
+  entryAt(address: Ipv4): Lease | undefined {
+    return this.#byAddress.get(address) ?? this.#parked.get(address);
+  }
+
+  /**
+   * Takes over an entry as it is: for a store that reads its book back. That of a subnet that is
+   * not configured is put aside.
+   */
   load(lease: Lease): void {
     this.#set(lease.address, this.#byAddress.get(lease.address), lease);
+  }
+
+  /**
+   * Takes other subnets. Entries stay as they are; those of a subnet that goes are put aside, and
+   * come back with it.
+   *
+   * @returns The entries that have gone from the view or come back to it.
+   */
+  reconfigure(subnets: readonly Subnet[]): Change[] {
+    const before = new Map(this.#shelves);
+    const kept = new Set<Shelf>();
+    this.#shelves.clear();
+    for (const subnet of subnets) {
+      const name = subnet.name ?? "";
+      const known = before.get(name);
+      const { network, prefix } = subnet.cidr;
+      if (known?.subnet.cidr.network === network && known.subnet.cidr.prefix === prefix) {
+        Object.assign(known, layOut(subnet, known.space));
+        kept.add(known);
+        this.#shelves.set(name, known);
+      } else this.#shelves.set(name, makeShelf(subnet));
+    }
+    const moved: Lease[] = [];
+    for (const [address, lease] of this.#byAddress) {
+      const shelf = this.#shelves.get(lease.subnet);
+      if (shelf === undefined || !kept.has(shelf)) moved.push(lease);
+      else if (keepsAddress(lease.state)) shelf.free.delete(address);
+      else if (shelf.free.has(address)) shelf.used.add(address);
+    }
+    for (const { address } of moved) this.#byAddress.delete(address);
+    const changes: Change[] = [];
+    for (const lease of moved) {
+      this.load(lease);
+      if (this.#shelves.has(lease.subnet)) continue;
+      changes.push({ address: lease.address, before: lease, after: undefined });
+    }
+    for (const [address, lease] of this.#parked) {
+      if (!this.#shelves.has(lease.subnet) || this.#byAddress.has(address)) continue;
+      this.#parked.delete(address);
+      this.load(lease);
+      changes.push({ address, before: undefined, after: lease });
+    }
+    return changes;
   }
 
   /**
@@ -127,6 +197,8 @@ export class Book implements LeaseView {
    * What it changed can be undone until the next operation on the same addresses.
    */
   apply(operation: Operation, now: number): Applied {
+    // Its subnet may have gone since it was asked for.
+    if (operation.kind !== "expire" && !this.#shelves.has(operation.subnet)) return REFUSED;
     switch (operation.kind) {
       case "bind":
         return this.#bind(operation, now);
@@ -136,6 +208,10 @@ export class Book implements LeaseView {
         return this.#decline(operation, now);
       case "expire":
         return this.#expire(operation.address, now);
+      case "free":
+        return this.#free(operation, now);
+      case "enter":
+        return this.#enter(operation, now);
     }
   }
 
@@ -146,14 +222,14 @@ export class Book implements LeaseView {
     }
   }
 
-  /** Takes the addresses whose lease or quarantine has ended off the agenda, at most `limit`. */
+  /** Takes the addresses whose lease or time aside has ended off the agenda, at most `limit`. */
   due(now: number, limit: number): Ipv4[] {
     const addresses: Ipv4[] = [];
     while (addresses.length < limit) {
       const address = this.#agenda.take(now);
       if (address === undefined) break;
       const lease = this.#byAddress.get(address);
-      if (lease === undefined || (lease.state !== "bound" && lease.state !== "declined")) continue;
+      if (lease === undefined || !keepsAddress(lease.state)) continue;
       // A lease that was renewed is still filed under its old end.
       if (lease.expires > now) this.#agenda.add(lease.expires, address);
       else addresses.push(address);
@@ -190,7 +266,13 @@ export class Book implements LeaseView {
       server: bind.server,
       relay: bind.relay,
     };
-    const other = this.#shelf(bind.subnet).byClient.get(client);
+    return this.#give(before, after, now);
+  }
+
+  /** Gives a client an address; another that it has is free in the same step. */
+  #give(before: Lease | undefined, after: Lease, now: number): Applied {
+    const { subnet, client, address } = after;
+    const other = this.#shelf(subnet).byClient.get(client);
     if (other === undefined || other.address === address || other.state !== "bound") {
       return { kind: "changed", changes: [this.#change(before, after)] };
     }
@@ -255,6 +337,27 @@ export class Book implements LeaseView {
     return { kind: "changed", changes: [this.#change(before, after)] };
   }
 
+  #free({ subnet, address, force }: Free, now: number): Applied {
+    const before = this.#byAddress.get(address);
+    if (before === undefined || before.subnet !== subnet) return REFUSED;
+    // What is kept aside already comes back by itself.
+    if (!force && !isBound(before, now)) return REFUSED;
+    if (!keepsAddress(before.state)) return REFUSED;
+    return { kind: "changed", changes: [this.#change(before, afterFree(before, force, now))] };
+  }
+
+  #enter(enter: Enter, now: number): Applied {
+    const { subnet, client, address, expires } = enter;
+    const { space, subnet: { exclusions }, byClient } = this.#shelf(subnet);
+    if (expires <= now || space.indexOf(address) < 0 || exclusions.has(address)) return REFUSED;
+    const before = this.#byAddress.get(address);
+    const mine = before?.client === client && isBound(before, now) ? before : undefined;
+    if (before !== undefined && isHeld(before, now) && mine === undefined) return TAKEN;
+    const other = byClient.get(client);
+    if (other !== undefined && other.address !== address && isBound(other, now)) return TAKEN;
+    return this.#give(before, entered(enter, mine, now), now);
+  }
+
   #change(before: Lease, after: Lease | undefined): Change;
   #change(before: Lease | undefined, after: Lease): Change;
   #change(before: Lease | undefined, after: Lease | undefined): Change {
@@ -266,38 +369,47 @@ export class Book implements LeaseView {
   /** The one place that changes an entry and every index over it. */
   #set(address: Ipv4, before: Lease | undefined, after: Lease | undefined): void {
     if (before !== undefined) this.#remove(address, before);
-    if (after === undefined) this.#byAddress.delete(address);
-    else this.#insert(address, after);
+    if (after !== undefined) this.#insert(address, after);
+    else {
+      this.#byAddress.delete(address);
+      this.#parked.delete(address);
+    }
   }
 
   #remove(address: Ipv4, lease: Lease): void {
-    const shelf = this.#shelf(lease.subnet);
+    const shelf = this.#shelves.get(lease.subnet);
+    if (shelf === undefined) return;
     if (lease.state === "bound") shelf.bound--;
     if (lease.state === "declined") shelf.declined.delete(address);
+    if (lease.state === "freed") shelf.freed--;
     shelf.used.delete(address);
     if (this.#isPooled(shelf, address)) shelf.free.add(address);
-    if (lease.state !== "declined") forget(shelf, lease);
+    if (isItsClients(lease)) forget(shelf, lease);
   }
 
   #insert(address: Ipv4, lease: Lease): void {
-    const shelf = this.#shelf(lease.subnet);
+    const shelf = this.#shelves.get(lease.subnet);
+    if (shelf === undefined) {
+      this.#byAddress.delete(address);
+      this.#parked.set(address, lease);
+      return;
+    }
     this.#byAddress.set(address, lease);
-    if (lease.state === "bound" || lease.state === "declined") {
+    if (this.#parked.size > 0) this.#parked.delete(address);
+    if (keepsAddress(lease.state)) {
       shelf.free.delete(address);
       this.#agenda.add(lease.expires, address);
     } else if (shelf.free.has(address)) {
       shelf.used.add(address);
     }
     if (lease.state === "bound") shelf.bound++;
-    if (lease.state === "declined") {
-      shelf.declined.add(address);
-      return;
-    }
-    remember(shelf, lease);
+    if (lease.state === "declined") shelf.declined.add(address);
+    if (lease.state === "freed") shelf.freed++;
+    if (isItsClients(lease)) remember(shelf, lease);
   }
 
   #isPooled(shelf: Shelf, address: Ipv4): boolean {
-    return shelf.space.indexOf(address) >= 0 && !shelf.subnet.exclusions.has(address) &&
+    return shelf.pools.indexOf(address) >= 0 && !shelf.subnet.exclusions.has(address) &&
       !shelf.reservedFor.has(address);
   }
 
@@ -306,6 +418,11 @@ export class Book implements LeaseView {
     if (shelf === undefined) throw new RangeError(`Cannot find subnet ${JSON.stringify(subnet)}`);
     return shelf;
   }
+}
+
+/** Whether a client is known by the entry: not by what was found in use, or taken from it. */
+function isItsClients({ state }: Lease): boolean {
+  return state !== "declined" && state !== "freed";
 }
 
 /** Notes a client's entry. A client that moves leaves entries behind; one is what it is known by. */
@@ -352,11 +469,24 @@ function comesBefore(one: Lease, other: Lease): boolean {
 }
 
 function isOver(lease: Lease, now: number): boolean {
-  return (lease.state === "bound" || lease.state === "declined") && lease.expires <= now;
+  return keepsAddress(lease.state) && lease.expires <= now;
 }
 
 function makeShelf(subnet: Subnet): Shelf {
-  const space = new AddressSpace(subnet.pools);
+  const space = new AddressSpace([hostsOf(subnet.cidr)]);
+  return {
+    ...layOut(subnet, space),
+    space,
+    byClient: new Map(),
+    leftBehind: new Map(),
+    declined: new Set(),
+    freed: 0,
+    bound: 0,
+  };
+}
+
+/** As if nobody held anything. */
+function layOut(subnet: Subnet, space: AddressSpace): Layout {
   const free = new AddressSet(space);
   const reservedFor = new Map<Ipv4, string>();
   for (const [client, { address }] of subnet.reservations) reservedFor.set(address, client);
@@ -367,14 +497,10 @@ function makeShelf(subnet: Subnet): Shelf {
   }
   return {
     subnet,
-    space,
+    pools: new AddressSpace(subnet.pools),
     free,
     used: new AddressSet(space),
     poolSize: free.size,
     reservedFor,
-    byClient: new Map(),
-    leftBehind: new Map(),
-    declined: new Set(),
-    bound: 0,
   };
 }

@@ -12,12 +12,21 @@ import type { Ipv4, Mac } from "../wire/address.ts";
  */
 export type ClientKey = string & { readonly __brand: "ClientKey" };
 
+const HARDWARE_ADDRESS = /^[0-9a-f]{2}(?::[0-9a-f]{2}){0,15}$/;
+const CLIENT_ID = /^id:(?:[0-9a-f]{2})+$/;
+
+/** Whether a text is what a client may be known by, written as it is written here. */
+export function isClientKey(text: string): text is ClientKey {
+  return HARDWARE_ADDRESS.test(text) || CLIENT_ID.test(text);
+}
+
 /**
  * - `bound`: the client may use the address until `expires`.
  * - `released`, `expired`: free again; kept so that its last holder can have it back.
  * - `declined`: found in use by a stranger, kept aside until `expires`.
+ * - `freed`: taken back by an operator, kept aside until `expires`, as its client may still use it.
  */
-export type LeaseState = "bound" | "released" | "expired" | "declined";
+export type LeaseState = "bound" | "released" | "expired" | "declined" | "freed";
 
 /** One address's entry in the lease book. Instants are milliseconds since 1970, UTC. */
 export interface Lease {
@@ -64,9 +73,25 @@ export function markCommitted<T>(value: T): Committed<T> {
   return value as Committed<T>;
 }
 
+/** Whether an address in this state is kept from others until its time is over. */
+export function keepsAddress(state: LeaseState): boolean {
+  return state === "bound" || state === "declined" || state === "freed";
+}
+
 /** Whether the lease keeps its address from everybody else at this instant. */
 export function isHeld(lease: Lease, now: number): boolean {
-  return (lease.state === "bound" || lease.state === "declined") && lease.held > now;
+  return keepsAddress(lease.state) && lease.held > now;
+}
+
+/** Whether two entries say the same. */
+export function isSameLease(one: Lease | undefined, other: Lease | undefined): boolean {
+  if (one === other) return true;
+  if (one === undefined || other === undefined) return false;
+  return one.address === other.address && one.subnet === other.subnet &&
+    one.client === other.client && one.mac === other.mac && one.clientId === other.clientId &&
+    one.hostname === other.hostname && one.state === other.state && one.since === other.since &&
+    one.renewed === other.renewed && one.expires === other.expires && one.held === other.held &&
+    one.server === other.server && one.relay === other.relay;
 }
 
 /** Whether the client may use the address at this instant. */

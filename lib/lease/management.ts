@@ -60,7 +60,10 @@ export type BookEvent =
     readonly before: Lease | undefined;
     readonly after: Lease | undefined;
   }
-  /** Pools or reservations changed: the subnets that `subnets` returns are others now. */
+  /**
+   * Pools, reservations or the configuration changed: the subnets that `subnets` returns are others
+   * now.
+   */
   | { readonly kind: "subnets" };
 
 /** A server that answers from the same book. */
@@ -74,7 +77,10 @@ export interface ServerEntry {
 
 /** A store with what operators need. */
 export interface ManagedStore extends LeaseStore {
-  /** The subnets as they are in force: the configuration with the book's amendments. */
+  /**
+   * The subnets as they are in force: the configuration with the book's amendments. Another array
+   * whenever one of them is another.
+   */
   readonly subnets: readonly Subnet[];
   /** Every entry, in no particular order, as the view has it. */
   entries(): Iterable<Lease>;
@@ -83,12 +89,14 @@ export interface ManagedStore extends LeaseStore {
   /** What the book adds to the configuration, one for each subnet. */
   amendments(): readonly Amendments[];
   /**
-   * Takes another configuration of subnets. Leases stay as they are: an address that is in no pool
-   * any more is phased out, the entries of a subnet that has gone stay in the book untouched.
+   * Takes another configuration of subnets, with the book's amendments. Leases stay as they are: an
+   * address that is in no pool any more is phased out, and what its holder renews it keeps. The
+   * entries of a subnet that has gone stay in the book untouched, and come back with it.
    */
   reconfigure(subnets: readonly Subnet[], now: number): void;
   /**
-   * Tells a listener of everything that happens to the book from now on, after the view shows it.
+   * Tells a listener of everything that happens to the book from now on, after the view shows it:
+   * each change of an entry once. A listener must return soon; one that throws hears no more.
    *
    * @returns what ends it.
    */

@@ -33,6 +33,15 @@ export class Offers {
     this.addresses = new AddressSet(space);
   }
 
+  /** The same offers over another space, those of its addresses. */
+  movedTo(space: AddressSpace): Offers {
+    const offers = new Offers(space);
+    for (const offer of this.oldestFirst()) {
+      if (space.indexOf(offer.address) >= 0) offers.hold(offer);
+    }
+    return offers;
+  }
+
   get size(): number {
     return this.#byClient.size;
   }

@@ -71,13 +71,41 @@ export interface Decline {
   readonly limit: number;
 }
 
-/** Frees the address if its lease or quarantine has ended. */
+/** Frees the address if its lease, or the time for which it is kept aside, has ended. */
 export interface Expire {
   readonly kind: "expire";
   readonly address: Ipv4;
 }
 
-export type Operation = Bind | Release | Decline | Expire;
+/**
+ * Takes an address back on an operator's word. The client may still use it, so it is kept aside
+ * (state `freed`) until every lease that was given for it has ended; with `force` it is free at
+ * once, at the operator's risk.
+ */
+export interface Free {
+  readonly kind: "free";
+  readonly subnet: string;
+  readonly address: Ipv4;
+  readonly force: boolean;
+}
+
+/**
+ * Enters a lease that another server gave, with its own instants: for moving in. Refused when
+ * it has ended; `taken` when somebody else holds the address, or the client another one.
+ */
+export interface Enter {
+  readonly kind: "enter";
+  readonly subnet: string;
+  readonly client: ClientKey;
+  readonly address: Ipv4;
+  readonly mac: Mac;
+  readonly clientId: string;
+  readonly hostname: string;
+  readonly since: number;
+  readonly expires: number;
+}
+
+export type Operation = Bind | Release | Decline | Expire | Free | Enter;
 
 /**
  * What became of an operation:
@@ -104,6 +132,7 @@ export interface AddressCounts {
   readonly free: number;
   readonly bound: number;
   readonly declined: number;
+  readonly freed: number;
 }
 
 /** What is known of the leases without asking the store: to decide what to offer, never to give. */
@@ -116,11 +145,18 @@ export interface LeaseView {
   ofAddress(address: Ipv4): Lease | undefined;
   /** Whether the client may be given the address: in a pool, or reserved for it; not for another. */
   isLeasable(subnet: string, address: Ipv4, client: ClientKey): boolean;
-  /** What is reserved for the client, whether or not the address is free. */
+  /**
+   * What is reserved for the client, whether or not the address is free. Of a subnet that has gone
+   * while a claim was under way nothing is.
+   */
   reservationOf(subnet: string, client: ClientKey): Reservation | undefined;
   /** Whether the address is reserved for somebody. */
   isReserved(subnet: string, address: Ipv4): boolean;
-  /** Whether the client may be given the address and nobody else holds it at this instant. */
+  /**
+   * Whether the client may be given the address and nobody else holds it at this instant. What the
+   * client holds it may have again, although it has left the pools, unless it is reserved for
+   * another.
+   */
   isAvailable(subnet: string, address: Ipv4, client: ClientKey, now: number): boolean;
   /**
    * The free address nearest after a position (any u32), not one of `avoid`; those that nobody has
@@ -129,7 +165,7 @@ export interface LeaseView {
   pick(subnet: string, position: number, avoid: AddressSet): Ipv4 | undefined;
   /** How many addresses the subnet's pools have, less what is excluded or reserved. */
   poolSize(subnet: string): number;
-  /** The numbering of the subnet's pools, for sets of its addresses. */
+  /** The numbering of the subnet's addresses, for sets of them: the same whatever its pools are. */
   space(subnet: string): AddressSpace;
   counts(subnet: string): AddressCounts;
 }
@@ -161,7 +197,7 @@ export interface LeaseStore {
    * @param now Milliseconds since 1970: what is expired is judged at this instant.
    */
   commit(operations: readonly Operation[], now: number): Promise<readonly Result[]>;
-  /** Addresses whose lease or quarantine has ended by now, at most `limit`: to be expired. */
+  /** Addresses whose lease or time aside has ended by now, at most `limit`: to be expired. */
   due(now: number, limit: number): readonly Ipv4[];
   /** Why the store cannot commit, undefined while it can. Tries again to find out if it may. */
   trouble(): string | undefined;

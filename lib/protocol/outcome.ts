@@ -71,6 +71,8 @@ export interface Silence {
   readonly reason: SilenceReason;
   /** The client whose offer is to be forgotten. */
   readonly withdraw?: ClientKey;
+  /** The subnet in which: what another has offered it stays. */
+  readonly withdrawIn?: string;
 }
 
 /** A message is sent. */
@@ -84,6 +86,8 @@ export interface Reply {
   readonly hold?: Offer;
   /** The client whose offer is to be forgotten. */
   readonly withdraw?: ClientKey;
+  /** The subnet in which: what another has offered it stays. */
+  readonly withdrawIn?: string;
 }
 
 /** The store settles the operation first; what it says decides what is sent. */
@@ -96,8 +100,6 @@ export interface Commit {
 export type Outcome = Silence | Reply | Commit;
 
 /** Silence for a reason. */
-export function silence(reason: SilenceReason, withdraw?: ClientKey): Silence {
-  return withdraw === undefined
-    ? { kind: "silence", reason }
-    : { kind: "silence", reason, withdraw };
+export function silence(reason: SilenceReason): Silence {
+  return { kind: "silence", reason };
 }

@@ -57,7 +57,11 @@ export function ackFor(scene: Scene, lease: Committed<Lease>): Reply {
   const message = start(scene, MessageType.ACK, lease.address, scene.message.ciaddr);
   const held = Math.floor((lease.expires - scene.now) / 1000);
   addLeaseTimes(message.options, Math.min(leaseSeconds(scene), held));
-  return { ...finish(scene, message), withdraw: scene.client.key };
+  return {
+    ...finish(scene, message),
+    withdraw: scene.client.key,
+    withdrawIn: subnetKey(scene.subnet),
+  };
 }
 
 /** An ACK to INFORM: parameters, but neither address nor lease (RFC 2131 section 4.3.5). */
@@ -79,6 +83,7 @@ export function nakFor(scene: Scene): Reply {
     destination: nakDestinationOf(scene.message),
     maxSize: scene.maxSize,
     withdraw: scene.client.key,
+    withdrawIn: subnetKey(scene.subnet),
   };
 }
 

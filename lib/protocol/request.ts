@@ -38,7 +38,14 @@ export function clientState(scene: Scene): ClientState | undefined {
 
 /** Decides on a REQUEST. */
 export function request(scene: Scene): Outcome {
-  if (isForUs(scene) === false) return silence(SilenceReason.OTHER_SERVER, scene.client.key);
+  if (isForUs(scene) === false) {
+    return {
+      kind: "silence",
+      reason: SilenceReason.OTHER_SERVER,
+      withdraw: scene.client.key,
+      withdrawIn: subnetKey(scene.subnet),
+    };
+  }
   switch (clientState(scene)) {
     case ClientState.SELECTING:
       return selecting(scene, scene.message.options.get(requestedAddress)!);
@@ -65,6 +72,7 @@ function selecting(scene: Scene, address: Ipv4): Outcome {
 function initReboot(scene: Scene, address: Ipv4): Outcome {
   const { client, subnet, leases } = scene;
   if (!cidrContains(subnet.cidr, address)) return nakFor(scene);
+  if (wasTakenBack(scene, address)) return startOver(scene);
   const known = leases.ofClient(subnetKey(subnet), client.key);
   if (known === undefined) return silence(SilenceReason.UNKNOWN_CLIENT);
   if (known.address !== address || !isKept(scene, address)) return startOver(scene);
@@ -75,9 +83,16 @@ function initReboot(scene: Scene, address: Ipv4): Outcome {
  * The client uses the address and wants to go on. If the book does not know it (it was restored
  * from an old copy), the safest is to enter what is the case, so that nobody else gets the address;
  * if the address is another's, the client must stop.
+ *
+ * It must stop as well when an operator has taken the address back, or has reserved it for another.
+ * RFC 2131 section 4.3.2 says of RENEWING only when the server answers; section 4.4.5 has the client
+ * give the address up when it hears NAK, and that is what the operator wants: the sooner it starts
+ * over, the less it is left without an address. Should the NAK be lost, the address stays aside
+ * until the client's lease has ended.
  */
 function renewing(scene: Scene, address: Ipv4): Outcome {
   const { client, subnet, leases } = scene;
+  if (wasTakenBack(scene, address)) return startOver(scene);
   if (isKept(scene, address)) return bind(scene, address, true);
   const known = leases.ofClient(subnetKey(subnet), client.key);
   return known === undefined ? silence(SilenceReason.UNKNOWN_CLIENT) : startOver(scene);
@@ -98,6 +113,12 @@ function isKept({ client, subnet, leases, now }: Scene, address: Ipv4): boolean 
   const lease = leases.ofAddress(address);
   if (lease === undefined || lease.client !== client.key || !isBound(lease, now)) return false;
   return !leases.isReserved(key, address) && cidrContains(subnet.cidr, address);
+}
+
+/** Whether an operator has taken the address back from the client, so that it must start over. */
+function wasTakenBack({ client, leases, now }: Scene, address: Ipv4): boolean {
+  const lease = leases.ofAddress(address);
+  return lease?.state === "freed" && lease.client === client.key && lease.held > now;
 }
 
 function bind(scene: Scene, address: Ipv4, inUse = false): Commit {
@@ -124,8 +145,10 @@ function settle(scene: Scene, result: Result): Reply | Silence {
     case "done":
       return ackFor(scene, result.lease);
     case "taken":
-    case "refused":
       return nakFor(scene);
+    case "refused":
+      // The subnet has gone since the decision.
+      return silence(SilenceReason.NO_SUBNET);
     case "unknown":
       return silence(SilenceReason.STORE_UNAVAILABLE);
   }

@@ -12,16 +12,21 @@
 import type { Subnet } from "../config/model.ts";
 import { type Applied, Book, type Change } from "../lease/book.ts";
 import type { ClientKey, Lease, LeaseState } from "../lease/lease.ts";
-import {
-  type LeaseStore,
-  type LeaseView,
-  type Operation,
-  type Result,
-  StoreError,
-} from "../lease/store.ts";
+import type {
+  Amended,
+  Amendment,
+  Amendments,
+  BookEvent,
+  ManagedStore,
+  ServerEntry,
+} from "../lease/management.ts";
+import { type LeaseView, type Operation, type Result, StoreError } from "../lease/store.ts";
 import type { Ipv4, Mac } from "../wire/address.ts";
+import { Amender } from "./amender.ts";
+import { readAmendments } from "./amendment_text.ts";
+import { Listeners } from "./listeners.ts";
 import { resultOf } from "./result.ts";
-import type { Entry, LeaseRow } from "./sqlite_file.ts";
+import type { AmendmentRow, Entry, LeaseRow } from "./sqlite_file.ts";
 import type { Request, Response } from "./sqlite_worker.ts";
 
 /** One call of `commit` that waits for the next transaction. */
@@ -58,10 +63,14 @@ const FOLD_INTERVAL = 100;
 const FOLD_AT_LEAST = 100;
 const FOLD_PART = 1 / 64;
 
-export class SqliteStore implements LeaseStore {
+export class SqliteStore implements ManagedStore {
   readonly #options: SqliteOptions;
   readonly #worker: Worker;
   readonly #book: Book;
+  #amender: Amender;
+  /** One amendment after the other: each begins from what the one before has made durable. */
+  #amending: Promise<unknown> = Promise.resolve();
+  readonly #listeners = new Listeners();
   /** Who waits for the worker's answers, in the order of the requests. */
   readonly #asked: ((response: Response) => void)[] = [];
   /** The answer to every request once the worker has failed. */
@@ -102,17 +111,17 @@ export class SqliteStore implements LeaseStore {
       store.#terminate();
       throw new StoreError(response.reason);
     }
-    const served = new Set(options.subnets.map((subnet) => subnet.name ?? ""));
-    for (const row of response.rows) {
-      // The entries of a subnet that is not configured at present stay in the file, untouched.
-      if (served.has(row[1])) store.#book.load(leaseOf(row));
-    }
+    const { rows, amendments } = response.contents!;
+    store.#amender = new Amender(options.subnets, amendmentsOf(amendments));
+    store.#book.reconfigure(store.#amender.subnets);
+    for (const row of rows) store.#book.load(leaseOf(row));
     return store;
   }
 
   private constructor(options: SqliteOptions) {
     this.#options = options;
     this.#book = new Book(options.subnets);
+    this.#amender = new Amender(options.subnets);
     this.#worker = new Worker(new URL("./sqlite_worker.ts", import.meta.url), { type: "module" });
     this.#worker.onmessage = ({ data }) => this.#asked.shift()!(data);
     this.#worker.onerror = (event) => {
@@ -137,6 +146,38 @@ export class SqliteStore implements LeaseStore {
     });
   }
 
+  get subnets(): readonly Subnet[] {
+    return this.#amender.subnets;
+  }
+
+  entries(): Iterable<Lease> {
+    return this.#book.entries();
+  }
+
+  amend(amendments: readonly Amendment[]): Promise<readonly Amended[]> {
+    const amended = this.#amending.then(() => this.#amendAll(amendments));
+    this.#amending = amended;
+    return amended;
+  }
+
+  amendments(): readonly Amendments[] {
+    return this.#amender.amendments();
+  }
+
+  reconfigure(subnets: readonly Subnet[]): void {
+    this.#amender.reconfigure(subnets);
+    this.#refit();
+  }
+
+  subscribe(listener: (event: BookEvent) => void): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  servers(): readonly ServerEntry[] {
+    const { owner: id, path } = this.#options;
+    return [{ id, isThis: true, about: { path } }];
+  }
+
   due(now: number, limit: number): readonly Ipv4[] {
     return this.#book.due(now, limit);
   }
@@ -154,6 +195,7 @@ export class SqliteStore implements LeaseStore {
     if (this.#closed) return;
     this.#closed = true;
     await this.#committing;
+    await this.#amending;
     await this.#moving;
     let durable = true;
     while (durable && this.#folded < this.#folding.length) durable = await this.#fold(Infinity);
@@ -181,7 +223,8 @@ export class SqliteStore implements LeaseStore {
       done.push({ call, applied });
     }
     const durable = changes.length === 0 || await this.#record(changes);
-    if (!durable) this.#book.undo(changes);
+    if (durable) this.#listeners.tellChanges(changes);
+    else this.#book.undo(changes);
     this.#options.onCommit?.((performance.now() - started) / 1000, operations);
     for (const { call, applied } of done) {
       call.resolve(applied.map((one, index) => {
@@ -191,6 +234,26 @@ export class SqliteStore implements LeaseStore {
         return unknown(this.#trouble!);
       }));
     }
+  }
+
+  /** Those that can be made share one transaction; what is refused is so in any case. */
+  async #amendAll(amendments: readonly Amendment[]): Promise<readonly Amended[]> {
+    const draft = this.#amender.draft(amendments);
+    if (draft.changes.length === 0) return draft.results;
+    const unsure = (reason: string) =>
+      draft.results.map((one): Amended => one.kind === "done" ? { kind: "unknown", reason } : one);
+    if (this.#closed) return unsure("the lease book is closed");
+    const { ok } = await this.#write({ kind: "amend", changes: draft.changes });
+    if (!ok) return unsure(this.#trouble!);
+    this.#amender.adopt(draft);
+    this.#refit();
+    return draft.results;
+  }
+
+  #refit(): void {
+    const changes = this.#book.reconfigure(this.#amender.subnets);
+    this.#listeners.tell({ kind: "subnets" });
+    this.#listeners.tellChanges(changes);
   }
 
   /** Makes changes durable: one row of the journal, so one transaction and one fsync. */
@@ -232,7 +295,7 @@ export class SqliteStore implements LeaseStore {
     // journal has whatever is durable, so reading it over the table comes to the same in any case.
     const entries = Array.from(
       this.#folding.subarray(this.#folded, end),
-      (address) => entryOf(address as Ipv4, this.#book.ofAddress(address as Ipv4)),
+      (address) => entryOf(address as Ipv4, this.#book.entryAt(address as Ipv4)),
     );
     const cutTo = end === this.#folding.length ? this.#cutTo : 0;
     const { ok } = await this.#write({ kind: "fold", entries, cutTo });
@@ -260,6 +323,16 @@ export class SqliteStore implements LeaseStore {
     clearInterval(this.#folder);
     this.#worker.terminate();
   }
+}
+
+function amendmentsOf(rows: readonly AmendmentRow[]): Map<string, Amendments> {
+  const bySubnet = Map.groupBy(rows, ([subnet]) => subnet);
+  return new Map(
+    Array.from(bySubnet, ([subnet, texts]) => [
+      subnet,
+      readAmendments(subnet, texts.map(([, name, text]) => ({ name, text }))),
+    ]),
+  );
 }
 
 function unknown(reason: string): Result {

@@ -6,7 +6,7 @@
  * pages at the end of the file, wherever in the pool the addresses lie. Little by little the
  * entries that the journal names are written to the table `lease`, one row an address, and the
  * journal is cut: an address that was renewed ten times meanwhile is written once. Opening moves
- * what is left in the journal.
+ * what is left in the journal. Amendments, which are rare, go straight to their table.
  *
  * @module
  */
@@ -16,10 +16,12 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { StoreError } from "../lease/store.ts";
+import type { AmendmentText } from "./amendment_text.ts";
 
 /** "eDHC", in the header of the file: what kind of database this is. */
 const APPLICATION_ID = 0x65444843;
-const SCHEMA_VERSION = 1;
+/** 2 has amendments, and addresses that are kept aside, which 1 would take for free. */
+const SCHEMA_VERSION = 2;
 
 /** The write-ahead log goes back into the main file once it has this many pages of 4 KiB. */
 const CHECKPOINT_PAGES = 4000;
@@ -53,6 +55,17 @@ const SCHEMA = `
     datetime(expires / 1000, 'unixepoch') as expires
     from lease order by lease.address;
   pragma application_id = ${APPLICATION_ID};
+`;
+
+/** Done at every opening, so that a book of the previous version becomes one of this. */
+const UPGRADE = `
+  -- What operators add to the configuration; names and texts are those of the keys in etcd.
+  create table if not exists amendment (
+    subnet text not null,
+    name   text not null,
+    text   text not null,
+    primary key (subnet, name)
+  ) strict, without rowid;
   pragma user_version = ${SCHEMA_VERSION};
 `;
 
@@ -72,6 +85,15 @@ export type LeaseRow = [
   relay: number,
 ];
 
+/** A row of the table `amendment`, in the order of its columns. */
+export type AmendmentRow = [subnet: string, name: string, text: string];
+
+/** What the file has when it is opened. */
+export interface Contents {
+  readonly rows: readonly LeaseRow[];
+  readonly amendments: readonly AmendmentRow[];
+}
+
 /** An entry as it is now: its row, or just its address when there is none. */
 export type Entry = LeaseRow | [address: number];
 
@@ -83,6 +105,8 @@ export class SqliteFile {
   readonly #put: StatementSync;
   readonly #delete: StatementSync;
   readonly #cut: StatementSync;
+  readonly #putAmendment: StatementSync;
+  readonly #deleteAmendment: StatementSync;
 
   private constructor(path: string, owner: string) {
     this.#path = path;
@@ -93,6 +117,10 @@ export class SqliteFile {
     );
     this.#delete = this.#db.prepare("delete from lease where address = ?");
     this.#cut = this.#db.prepare("delete from journal where id <= ?");
+    this.#putAmendment = this.#db.prepare("insert or replace into amendment values (?, ?, ?)");
+    this.#deleteAmendment = this.#db.prepare(
+      "delete from amendment where subnet = ? and name = ?",
+    );
   }
 
   /**
@@ -102,10 +130,10 @@ export class SqliteFile {
    * @throws {StoreError} when another server has it open, when it is not a lease book, or when it
    * cannot be read and written.
    */
-  static read(path: string, owner: string): { file: SqliteFile; rows: LeaseRow[] } {
+  static read(path: string, owner: string): { file: SqliteFile; contents: Contents } {
     try {
       const file = new SqliteFile(path, owner);
-      return { file, rows: [...file.#read()] };
+      return { file, contents: { rows: [...file.#read()], amendments: file.#readAmendments() } };
     } catch (error) {
       if (error instanceof StoreError) throw error;
       throw new StoreError(openMessage(path, error));
@@ -129,6 +157,21 @@ export class SqliteFile {
     for (const row of this.#db.prepare("select * from lease").iterate()) {
       yield Object.values(row) as unknown as LeaseRow;
     }
+  }
+
+  #readAmendments(): AmendmentRow[] {
+    const rows = this.#db.prepare("select subnet, name, text from amendment").all();
+    return rows.map((row) => Object.values(row) as unknown as AmendmentRow);
+  }
+
+  /** Writes amendments, all or none; a text that is undefined takes its row away. */
+  amend(changes: readonly AmendmentText[]): void {
+    this.#transact(() => {
+      for (const { subnet, name, text } of changes) {
+        if (text === undefined) this.#deleteAmendment.run(subnet, name);
+        else this.#putAmendment.run(subnet, name, text);
+      }
+    });
   }
 
   /**
@@ -193,6 +236,7 @@ function open(path: string, owner: string): DatabaseSync {
     db.exec(`pragma wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     db.exec("begin exclusive");
     if (isNew) db.exec(SCHEMA);
+    db.exec(UPGRADE);
     db.exec("commit");
     writeFileSync(ownerPath(path), `${owner}\n`);
     return db;

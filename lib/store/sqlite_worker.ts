@@ -5,12 +5,14 @@
  */
 
 import { messageOf } from "../config/operator_error.ts";
-import { type Entry, type LeaseRow, SqliteFile } from "./sqlite_file.ts";
+import type { AmendmentText } from "./amendment_text.ts";
+import { type Contents, type Entry, SqliteFile } from "./sqlite_file.ts";
 
 export type Request =
   | { readonly kind: "open"; readonly path: string; readonly owner: string }
   | { readonly kind: "append"; readonly changes: string }
   | { readonly kind: "fold"; readonly entries: readonly Entry[]; readonly cutTo: number }
+  | { readonly kind: "amend"; readonly changes: readonly AmendmentText[] }
   | { readonly kind: "probe" }
   | { readonly kind: "close" };
 
@@ -20,8 +22,8 @@ export type Response =
     readonly ok: true;
     /** Of "append": the journal's row. */
     readonly row: number;
-    /** Of "open": what the table has. */
-    readonly rows: readonly LeaseRow[];
+    /** Of "open": what the file has. */
+    readonly contents: Contents | undefined;
   }
   | { readonly ok: false; readonly reason: string };
 
@@ -29,10 +31,10 @@ let file: SqliteFile;
 
 function handle(request: Request): Response {
   let row = 0;
-  let rows: LeaseRow[] = [];
+  let contents: Contents | undefined;
   switch (request.kind) {
     case "open":
-      ({ file, rows } = SqliteFile.read(request.path, request.owner));
+      ({ file, contents } = SqliteFile.read(request.path, request.owner));
       break;
     case "append":
       row = file.append(request.changes);
@@ -40,13 +42,16 @@ function handle(request: Request): Response {
     case "fold":
       file.fold(request.entries, request.cutTo);
       break;
+    case "amend":
+      file.amend(request.changes);
+      break;
     case "probe":
       file.probe();
       break;
     case "close":
       file.close();
   }
-  return { ok: true, row, rows };
+  return { ok: true, row, contents };
 }
 
 // A worker's global scope has these two; the compiler knows only a window's.

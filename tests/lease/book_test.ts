@@ -3,15 +3,17 @@ import fc from "fast-check";
 import { AddressSet } from "../../lib/lease/address_set.ts";
 import { Book, type Change } from "../../lib/lease/book.ts";
 import { isHeld, type Lease } from "../../lib/lease/lease.ts";
-import type { Operation } from "../../lib/lease/store.ts";
+import type { Bind, Enter, Operation } from "../../lib/lease/store.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../../lib/wire/address.ts";
 import {
   bind,
   clientKey,
   clientNumber,
   decline,
+  enter,
   EPOCH,
   expire,
+  free,
   release,
   subnetOf,
 } from "./fixtures.ts";
@@ -59,7 +61,7 @@ Deno.test("Book.isLeasable: in a pool, not excluded, and reserved for nobody els
   assert.equal(may("10.0.0.13", "00:00"), true);
   assert.equal(may("10.0.0.50", "00:01"), true);
   assert.equal(may("10.0.0.50", "00:00"), false);
-  assert.deepEqual(book.counts(""), { free: 4, bound: 0, declined: 0 });
+  assert.deepEqual(book.counts(""), { free: 4, bound: 0, declined: 0, freed: 0 });
   assert.equal(book.poolSize(""), 4);
 });
 
@@ -135,7 +137,7 @@ Deno.test("Book.load: the order in which a book is read back does not matter", (
   const leases = fc.uniqueArray(
     fc.record({
       address: fc.constantFrom("10.0.0.10", "10.0.0.11", "10.0.0.13", "10.0.0.20", "10.0.0.50"),
-      state: fc.constantFrom("released", "expired", "declined", "bound"),
+      state: fc.constantFrom("released", "expired", "declined", "freed", "bound"),
       renewed: fc.integer({ min: 0, max: 3 }),
       client: fc.constantFrom("00:00", "00:01"),
     }),
@@ -169,6 +171,9 @@ Deno.test("Book.load: the order in which a book is read back does not matter", (
 
 // A book as one would write it without caring for speed ----------------------------------------
 
+/** States that keep an address from others. */
+const KEPT: ReadonlySet<string> = new Set(["bound", "declined", "freed"]);
+
 class NaiveBook {
   entries: Lease[] = [];
 
@@ -180,11 +185,7 @@ class NaiveBook {
         if (before !== undefined && isHeld(before, now) && !mine) return "taken";
         const same = before !== undefined && mine && before.expires > now;
         const { kind: _, inUse: __, ...claim } = operation;
-        this.entries = this.entries.map((one) => {
-          const left = one.client === operation.client && one.subnet === operation.subnet &&
-            one.state === "bound" && one.address !== operation.address;
-          return left ? { ...one, state: "released", expires: now, held: now } : one;
-        });
+        this.#leaveOthers(operation, now);
         const expires = same ? Math.max(before.expires, operation.expires) : operation.expires;
         this.#put({
           ...claim,
@@ -219,14 +220,56 @@ class NaiveBook {
         return "changed";
       }
       case "expire": {
-        const over = before !== undefined && before.expires <= now &&
-          (before.state === "bound" || before.state === "declined");
+        const over = before !== undefined && before.expires <= now && KEPT.has(before.state);
         if (!over) return "refused";
         if (before.state === "declined") this.#drop(operation.address);
         else this.#put({ ...before, state: "expired" });
         return "changed";
       }
+      case "free": {
+        if (before?.subnet !== operation.subnet || !KEPT.has(before.state)) return "refused";
+        const isBound = before.state === "bound" && before.expires > now;
+        if (!operation.force && !isBound) return "refused";
+        if (before.state === "declined") this.#drop(operation.address);
+        else if (operation.force) {
+          this.#put({ ...before, state: "released", expires: now, held: now });
+        } else this.#put({ ...before, state: "freed" });
+        return "changed";
+      }
+      case "enter": {
+        const { kind: _, ...claim } = operation;
+        const isPlace = operation.address !== ip("10.0.0.12") &&
+          operation.subnet === (operation.address >= ip("10.1.0.0") ? "other" : "");
+        if (!isPlace || operation.expires <= now) return "refused";
+        const isHolder = (one: Lease) =>
+          one.client === operation.client && one.state === "bound" && one.expires > now;
+        const mine = before !== undefined && isHolder(before);
+        if (before !== undefined && isHeld(before, now) && !mine) return "taken";
+        const elsewhere = this.entries.some((one) =>
+          isHolder(one) && one.subnet === operation.subnet && one.address !== operation.address
+        );
+        if (elsewhere) return "taken";
+        this.#leaveOthers(operation, now);
+        const expires = mine ? Math.max(before.expires, operation.expires) : operation.expires;
+        const since = mine ? Math.min(before.since, operation.since) : operation.since;
+        const fresh = { ...claim, state: "bound" as const, renewed: now, server: ip("0.0.0.0") };
+        this.#put({
+          ...(mine ? before : { ...fresh, relay: ip("0.0.0.0") }),
+          since,
+          expires,
+          held: expires,
+        });
+        return "changed";
+      }
     }
+  }
+
+  #leaveOthers({ client, subnet, address }: Bind | Enter, now: number): void {
+    this.entries = this.entries.map((one) => {
+      const left = one.client === client && one.subnet === subnet && one.state === "bound" &&
+        one.address !== address;
+      return left ? { ...one, state: "released", expires: now, held: now } : one;
+    });
   }
 
   #put(lease: Lease): void {
@@ -240,7 +283,8 @@ class NaiveBook {
 
   ofClient(subnet: string, client: string): Lease | undefined {
     return this.entries
-      .filter((one) => one.subnet === subnet && one.client === client && one.state !== "declined")
+      .filter((one) => one.subnet === subnet && one.client === client)
+      .filter(({ state }) => state !== "declined" && state !== "freed")
       .toSorted((a, b) =>
         Number(b.state === "bound") - Number(a.state === "bound") || b.renewed - a.renewed ||
         a.address - b.address
@@ -259,7 +303,10 @@ const ADDRESSES = [...POOLED, "10.0.0.12", "10.0.0.13", "10.0.0.50", "10.1.0.10"
 /** An operation, by how long after the one before it comes. */
 const operations = fc.array(
   fc.record({
-    kind: fc.constantFrom("bind", "bind", "bind", "release", "decline", "expire", "due"),
+    kind: fc.constantFrom(
+      ...["bind", "bind", "bind", "bind", "release", "decline", "expire", "due"],
+      ...["free", "free", "enter"],
+    ),
     client: fc.constantFrom(...CLIENTS),
     address: fc.constantFrom(...ADDRESSES),
     // Never zero: which of two entries of one instant is the later one is nobody's business.
@@ -284,6 +331,10 @@ function operationOf(drawn: Drawn, now: number): Operation {
       return release(client, address, named);
     case "decline":
       return decline(client, address, now + length, limit, named);
+    case "free":
+      return free(address, limit === 0, named);
+    case "enter":
+      return enter(client, address, now - 60_000, now + length, { subnet });
     default:
       return expire(address);
   }
@@ -304,8 +355,8 @@ Deno.test("Book agrees with a naive one, and what is undone has not been", () =>
             assert.equal(book.apply(operation, now).kind, "changed");
             assert.equal(naive.apply(operation, now), "changed");
           }
-          const held = (lease: Lease) => lease.state === "bound" || lease.state === "declined";
-          const late = naive.entries.filter((lease) => held(lease) && lease.expires <= now - 1000);
+          const late = naive.entries
+            .filter(({ state, expires }) => KEPT.has(state) && expires <= now - 1000);
           assert.deepEqual(late, [], "everything over for a second was due");
           continue;
         }
@@ -336,17 +387,17 @@ function compare(book: Book, naive: NaiveBook): void {
       );
     }
   }
-  const taken = (state: string) => state === "bound" || state === "declined";
-  const free = POOLED.map(ip).filter((address) => !taken(naive.state(address)));
+  const idle = POOLED.map(ip).filter((address) => !KEPT.has(naive.state(address)));
   const inSubnet = naive.entries.filter(({ subnet }) => subnet === "");
   assert.deepEqual(book.counts(""), {
-    free: free.length,
+    free: idle.length,
     bound: inSubnet.filter(({ state }) => state === "bound").length,
     declined: inSubnet.filter(({ state }) => state === "declined").length,
+    freed: inSubnet.filter(({ state }) => state === "freed").length,
   });
-  const fresh = free.filter((address) => naive.state(address) === "new");
+  const fresh = idle.filter((address) => naive.state(address) === "new");
   const picked = book.pick("", 0, new AddressSet(book.space("")));
-  assert.equal(picked, fresh[0] ?? free[0]);
+  assert.equal(picked, fresh[0] ?? idle[0]);
 }
 
 Deno.test("Book: operations that are undone together, in a batch, leave no trace", () => {

@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { ServedInterface, Subnet } from "../../lib/config/model.ts";
+import type { Reservation, ServedInterface, Subnet } from "../../lib/config/model.ts";
 import type { ClientKey } from "../../lib/lease/lease.ts";
-import type { Bind, Decline, Expire, Release } from "../../lib/lease/store.ts";
+import type { Amendment } from "../../lib/lease/management.ts";
+import type { Bind, Decline, Enter, Expire, Free, Release } from "../../lib/lease/store.ts";
 import {
   type Ipv4,
   maskOf,
@@ -159,4 +160,59 @@ export function decline(
 
 export function expire(address: string): Expire {
   return { kind: "expire", address: parseIpv4(address) };
+}
+
+/** An operator takes the address back. */
+export function free(address: string, force = false, subnet = ""): Free {
+  return { kind: "free", subnet, address: parseIpv4(address), force };
+}
+
+/** A lease from elsewhere. */
+export function enter(
+  client: string,
+  address: string,
+  since: number,
+  expires: number,
+  more: Partial<Enter> = {},
+): Enter {
+  return {
+    kind: "enter",
+    subnet: "",
+    client: clientKey(client),
+    address: parseIpv4(address),
+    mac: macOf(client),
+    clientId: "",
+    hostname: "",
+    since,
+    expires,
+    ...more,
+  };
+}
+
+/** A reservation of an address, plain unless told otherwise. */
+export function reservation(
+  address: string,
+  hostname?: string,
+  options: Readonly<Record<number, string>> = {},
+): Reservation {
+  const values = Object.entries(options).map(([code, hex]) =>
+    [Number(code), octetsOf(hex)] as const
+  );
+  return { address: parseIpv4(address), hostname, options: new Map(values) };
+}
+
+export function reserve(client: string, what: Reservation, subnet = ""): Amendment {
+  return { kind: "reserve", subnet, client: clientKey(client), reservation: what };
+}
+
+export function unreserve(client: string, subnet = ""): Amendment {
+  return { kind: "unreserve", subnet, client: clientKey(client) };
+}
+
+export function addPool(range: string, subnet = ""): Amendment {
+  return { kind: "add-pool", subnet, range: parseRange(range) };
+}
+
+export function removePool(range: string, subnet = ""): Amendment {
+  return { kind: "remove-pool", subnet, range: parseRange(range) };
 }

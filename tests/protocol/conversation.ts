@@ -56,7 +56,17 @@ import {
   serverIdentifier,
   subnetMask,
 } from "../../lib/wire/registry.ts";
-import { bind, EPOCH, macOf, octetsOf } from "../lease/fixtures.ts";
+import {
+  addPool,
+  bind,
+  EPOCH,
+  free,
+  macOf,
+  octetsOf,
+  removePool,
+  reservation,
+  reserve,
+} from "../lease/fixtures.ts";
 import { type Answer, Network, type Setting, type StoreMood } from "./network.ts";
 
 /** Registers a conversation as a test. */
@@ -130,7 +140,8 @@ export class Conversation {
   /**
    * What happens to the server: `store down`, `store unknown`, `store lost`, `store up`; `aa:02 takes 10.0.0.10`
    * for an hour, from another server; `meanwhile aa:02 takes 10.0.0.10`, between the next decision
-   * and its commit.
+   * and its commit; what operators do: `free 10.0.0.10`, `force 10.0.0.10`, `reserve 10.0.0.10 aa:01`,
+   * `pool + 10.0.0.10-10.0.0.11`, `pool - 10.0.0.10-10.0.0.11`.
    */
   async #happen(text: string): Promise<void> {
     const [, mood] = /^store (up|down|unknown|lost)$/.exec(text) ?? [];
@@ -138,12 +149,31 @@ export class Conversation {
       this.network.mood = mood as StoreMood;
       return;
     }
+    if (await this.#operate(text.split(" "))) return;
     const [, meanwhile, client, address] =
       /^(meanwhile )?(\S+) takes (\S+)$/.exec(this.#resolve(text)) ??
         assert.fail(`Cannot read "! ${text}"`);
     const claim = bind(client!, address!, this.network.now + 3_600_000);
     if (meanwhile !== undefined) this.network.meanwhile = claim;
     else await this.network.store.commit([claim], this.network.now);
+  }
+
+  /** What an operator does; false when it is none of that. */
+  async #operate([verb, what, whom]: readonly string[]): Promise<boolean> {
+    const { store, now } = this.network;
+    if (verb === "free" || verb === "force") {
+      const [result] = await store.commit([free(what!, verb === "force")], now);
+      assert.equal(result?.kind, "done", `${verb} ${what}`);
+      return true;
+    }
+    if (verb !== "reserve" && verb !== "pool") return false;
+    const amendment = verb === "reserve"
+      ? reserve(whom!, reservation(what!))
+      : what === "+"
+      ? addPool(whom!)
+      : removePool(whom!);
+    assert.deepEqual(await store.amend([amendment], now), [{ kind: "done" }]);
+    return true;
   }
 
   /** `= free=1 bound=3`, `= offers=2`, `= 10.0.0.10 bound aa:01`: what the book holds. */

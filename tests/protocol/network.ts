@@ -7,7 +7,8 @@
 
 import type { ServedInterface, Subnet } from "../../lib/config/model.ts";
 import { Offers } from "../../lib/lease/offers.ts";
-import type { LeaseStore, Operation, Result } from "../../lib/lease/store.ts";
+import type { ManagedStore } from "../../lib/lease/management.ts";
+import type { Operation, Result } from "../../lib/lease/store.ts";
 import { accept } from "../../lib/protocol/accept.ts";
 import { decide } from "../../lib/protocol/decide.ts";
 import type { Destination, Outcome } from "../../lib/protocol/outcome.ts";
@@ -49,7 +50,7 @@ export type StoreMood = "up" | "down" | "unknown" | "lost";
 export class Network {
   readonly interfaces: readonly ServedInterface[];
   readonly subnets: readonly Subnet[];
-  readonly store: LeaseStore;
+  readonly store: ManagedStore;
   readonly offers: ReadonlyMap<string, Offers>;
   /**
    * "down": known not to commit. "unknown": believed good, but nothing is committed. "lost": it is,
@@ -61,7 +62,7 @@ export class Network {
   #now = EPOCH;
 
   /** @param store Where leases are kept: in memory, unless another is given. */
-  constructor(setting: Setting = {}, store?: LeaseStore) {
+  constructor(setting: Setting = {}, store?: ManagedStore) {
     const { config, interfaces = ["lan0 10.0.0.1/24"], subnets = [{}] } = setting;
     this.interfaces = config?.interfaces ?? interfaces.map(interfaceOf);
     this.subnets = config?.subnets ?? subnets.map(subnetOf);
@@ -101,7 +102,7 @@ export class Network {
       if (typeof accepted === "string") return { kind: "silence", reason: accepted };
       outcome = decide(accepted, received, served, {
         interfaces: this.interfaces,
-        subnets: this.subnets,
+        subnets: this.store.subnets,
         leases: this.store.view,
         offers: this.offers,
         storeUp: this.mood !== "down",
@@ -125,7 +126,7 @@ export class Network {
 
   #conclude(outcome: Exclude<Outcome, { kind: "commit" }>): Answer {
     if (outcome.withdraw !== undefined) {
-      for (const offers of this.offers.values()) offers.withdraw(outcome.withdraw);
+      this.offers.get(outcome.withdrawIn!)!.withdraw(outcome.withdraw);
     }
     if (outcome.kind === "silence") return { kind: "silence", reason: outcome.reason };
     const { message, destination, maxSize, hold } = outcome;

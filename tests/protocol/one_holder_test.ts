@@ -4,18 +4,30 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { formatIpv4, type Ipv4, UNSPECIFIED } from "../../lib/wire/address.ts";
 import { leaseTime, MessageType, messageType } from "../../lib/wire/registry.ts";
-import { clientNumber } from "../lease/fixtures.ts";
+import {
+  addPool,
+  clientNumber,
+  enter,
+  free,
+  removePool,
+  reservation,
+  reserve,
+  unreserve,
+} from "../lease/fixtures.ts";
 import { Conversation } from "./conversation.ts";
 import type { Answer, StoreMood } from "./network.ts";
 
 const CLIENTS = 5;
 const ADDRESSES = ["10.0.0.10", "10.0.0.11", "10.0.0.12", "10.0.0.50", "10.0.0.77"];
 
+/** What a client says; the rest an operator does. */
+type Said = "DISCOVER" | "SELECTING" | "REBOOT" | "RENEW" | "RELEASE" | "DECLINE";
+
 interface Step {
   /** Milliseconds that pass before. */
   readonly wait: number;
   readonly client: number;
-  readonly type: "DISCOVER" | "SELECTING" | "REBOOT" | "RENEW" | "RELEASE" | "DECLINE";
+  readonly type: Said | "FREE" | "ENTER" | "RESERVE" | "UNRESERVE" | "ADD" | "REMOVE";
   /** An index of ADDRESSES; others stand for the address that the client knows. */
   readonly address: number;
   readonly lease: number | undefined;
@@ -29,14 +41,19 @@ const step: fc.Arbitrary<Step> = fc.record({
     { weight: 1, arbitrary: fc.constantFrom(119_999, 120_000, 120_001, 7_200_000) },
   ),
   client: fc.integer({ min: 0, max: CLIENTS - 1 }),
-  type: fc.constantFrom(
-    "DISCOVER",
-    "SELECTING",
-    "SELECTING",
-    "REBOOT",
-    "RENEW",
-    "RELEASE",
-    "DECLINE",
+  type: fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc.constantFrom<Step["type"][]>(
+        ...["DISCOVER", "SELECTING", "SELECTING", "REBOOT", "RENEW", "RELEASE", "DECLINE"] as const,
+      ),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom<Step["type"][]>(
+        ...["FREE", "FREE", "ENTER", "RESERVE", "UNRESERVE", "ADD", "REMOVE"] as const,
+      ),
+    },
   ),
   address: fc.integer({ min: 0, max: ADDRESSES.length * 2 }),
   lease: fc.constantFrom(undefined, 120, 600),
@@ -70,7 +87,12 @@ class Judge {
   }
 }
 
-function lineOf({ type, lease }: Step, client: string, address: string): string {
+function lineOf(
+  type: Said,
+  lease: number | undefined,
+  client: string,
+  address: string,
+): string {
   const ask = lease === undefined ? "" : ` lease=${lease}`;
   switch (type) {
     case "DISCOVER":
@@ -94,6 +116,42 @@ function addressIn(answer: Answer, type: MessageType): Ipv4 | undefined {
   return answer.message.yiaddr === UNSPECIFIED ? undefined : answer.message.yiaddr;
 }
 
+/** What an operator does, whose word no client hears; the lease that was entered, if one was. */
+async function operate(
+  type: Exclude<Step["type"], Said>,
+  { network }: Conversation,
+  client: string,
+  address: string,
+): Promise<{ readonly until: number } | undefined> {
+  const { store, now } = network;
+  switch (type) {
+    case "FREE":
+      await store.commit([free(address)], now);
+      return undefined;
+    case "ENTER": {
+      const until = now + 300_000;
+      const [result] = await store.commit([enter(client, address, now - 1000, until)], now);
+      return result?.kind === "done" ? { until } : undefined;
+    }
+    case "RESERVE":
+      await store.amend([reserve(client, reservation(address))], now);
+      return undefined;
+    case "UNRESERVE":
+      await store.amend([unreserve(client)], now);
+      return undefined;
+    case "ADD":
+      await store.amend([addPool(`${address}-${address}`)], now);
+      return undefined;
+    case "REMOVE":
+      await store.amend([removePool(`${address}-${address}`)], now);
+      return undefined;
+  }
+}
+
+function isSaid(type: Step["type"]): type is Said {
+  return ["DISCOVER", "SELECTING", "REBOOT", "RENEW", "RELEASE", "DECLINE"].includes(type);
+}
+
 async function play(steps: readonly Step[]): Promise<void> {
   const talk = new Conversation({
     subnets: [{
@@ -110,9 +168,14 @@ async function play(steps: readonly Step[]): Promise<void> {
     network.mood = step.mood;
     const client = clientNumber(step.client);
     const address = ADDRESSES[step.address] ?? known.get(client) ?? ADDRESSES[0]!;
+    if (!isSaid(step.type)) {
+      const entered = await operate(step.type, talk, client, address);
+      if (entered !== undefined) judge.acked(client, address, network.now, entered.until);
+      continue;
+    }
     if (step.type === "RELEASE" || step.type === "DECLINE") judge.gaveBack(client, address);
     if (step.type === "SELECTING" || step.type === "RENEW") judge.usesOnly(client, address);
-    const answer = await talk.say(lineOf(step, client, address));
+    const answer = await talk.say(lineOf(step.type, step.lease, client, address));
     const acked = addressIn(answer, MessageType.ACK);
     if (acked !== undefined && answer.kind === "reply") {
       const seconds = answer.message.options.get(leaseTime)!;

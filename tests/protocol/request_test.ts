@@ -323,3 +323,122 @@ conversation(
             < ACK 10.0.0.10 lease=4294967295
   `,
 );
+
+conversation(
+  "request: what an operator has taken back: its client must start over (RFC 2131 4.3.2)",
+  {},
+  `
+    at 0s   > REQUEST aa:01 server=10.0.0.1 requested=10.0.0.10
+            < ACK 10.0.0.10
+    at 60s  ! free 10.0.0.10
+            = 10.0.0.10 freed aa:01
+            = free=3 bound=0 freed=1
+    at 30m  > REQUEST aa:01 ciaddr=10.0.0.10
+            < NAK to=broadcast
+            > REQUEST aa:01 requested=10.0.0.10
+            < NAK
+            > DISCOVER aa:01 requested=10.0.0.10
+            < OFFER $B
+            > REQUEST aa:01 server=10.0.0.1 requested=$B
+            < ACK $B
+            > REQUEST aa:02 server=10.0.0.1 requested=10.0.0.10
+            < NAK
+    at 60m  = 10.0.0.10 expired aa:01
+            = free=3 bound=1 freed=0
+            > REQUEST aa:02 server=10.0.0.1 requested=10.0.0.10
+            < ACK 10.0.0.10
+  `,
+);
+
+conversation(
+  "request: what an operator has taken back out of no pool, and what the NAK did not reach",
+  {},
+  `
+    at 0s   > REQUEST aa:01 server=10.0.0.1 requested=10.0.0.10
+            < ACK 10.0.0.10
+            ! pool - 10.0.0.10-10.0.0.10
+            ! free 10.0.0.10
+    at 30m  > REQUEST aa:01 ciaddr=10.0.0.10
+            < NAK
+            > REQUEST aa:01 requested=10.0.0.10
+            < NAK
+    at 60m  = 10.0.0.10 expired aa:01
+            > REQUEST aa:01 ciaddr=10.0.0.10
+            < NAK
+  `,
+);
+
+conversation(
+  "request: what an operator has freed by force its client may have again, unless another has it",
+  {},
+  `
+    at 0s   > REQUEST aa:01 server=10.0.0.1 requested=10.0.0.10
+            < ACK 10.0.0.10
+            ! force 10.0.0.10
+            = 10.0.0.10 released aa:01
+    at 30m  > REQUEST aa:01 ciaddr=10.0.0.10
+            < ACK 10.0.0.10
+            ! force 10.0.0.10
+            > REQUEST aa:02 server=10.0.0.1 requested=10.0.0.10
+            < ACK 10.0.0.10
+            > REQUEST aa:01 ciaddr=10.0.0.10
+            < NAK
+  `,
+);
+
+conversation(
+  "request: a pool that is removed breaks no lease in it (RFC 2131 4.3.2)",
+  { subnets: [{ pools: ["10.0.0.10-10.0.0.11", "10.0.0.20-10.0.0.21"] }] },
+  `
+    at 0s   > REQUEST aa:01 server=10.0.0.1 requested=10.0.0.10
+            < ACK 10.0.0.10
+            > REQUEST aa:02 server=10.0.0.1 requested=10.0.0.11
+            < ACK 10.0.0.11
+            ! pool - 10.0.0.10-10.0.0.11
+    at 30m  > REQUEST aa:01 ciaddr=10.0.0.10
+            < ACK 10.0.0.10 lease=3600
+            > REQUEST aa:01 requested=10.0.0.10
+            < ACK 10.0.0.10 lease=3600
+            > DISCOVER aa:01 requested=10.0.0.20
+            < OFFER 10.0.0.10
+            > REQUEST aa:01 server=10.0.0.1 requested=10.0.0.10
+            < ACK 10.0.0.10
+            > REQUEST aa:03 server=10.0.0.1 requested=10.0.0.11
+            < NAK
+    at 60m  = 10.0.0.11 expired aa:02
+            > REQUEST aa:02 requested=10.0.0.11
+            < NAK
+            > DISCOVER aa:02 requested=10.0.0.11
+            < OFFER $C
+            > RELEASE aa:01 server=10.0.0.1 ciaddr=10.0.0.10
+            - no-reply-wanted
+            > DISCOVER aa:01
+            < OFFER $D
+            = free=2 bound=0
+  `,
+);
+
+conversation(
+  "request: who holds what is reserved for another keeps it until its lease ends, and renews no more",
+  {},
+  `
+    at 0s   > REQUEST aa:01 server=10.0.0.1 requested=10.0.0.10
+            < ACK 10.0.0.10
+            ! reserve 10.0.0.10 ee:01
+            = 10.0.0.10 bound aa:01
+            > DISCOVER ee:01
+            < OFFER $B
+    at 30m  > REQUEST aa:01 ciaddr=10.0.0.10
+            < NAK
+            > REQUEST aa:01 requested=10.0.0.10
+            < NAK
+            > REQUEST ee:01 server=10.0.0.1 requested=10.0.0.10
+            < NAK
+            > DISCOVER aa:01 requested=10.0.0.10
+            < OFFER $B
+    at 60m  > DISCOVER ee:01
+            < OFFER 10.0.0.10
+            > REQUEST ee:01 server=10.0.0.1 requested=10.0.0.10
+            < ACK 10.0.0.10
+  `,
+);

@@ -1,12 +1,27 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
+import fc from "fast-check";
 import type { Subnet } from "../../lib/config/model.ts";
 import { AddressSet } from "../../lib/lease/address_set.ts";
 import { type LeaseStore, StoreError } from "../../lib/lease/store.ts";
 import { SqliteStore } from "../../lib/store/sqlite.ts";
 import { parseIpv4 } from "../../lib/wire/address.ts";
-import { bind, clientKey, clientNumber, decline, EPOCH, release } from "../lease/fixtures.ts";
+import {
+  addPool,
+  bind,
+  clientKey,
+  clientNumber,
+  decline,
+  EPOCH,
+  expire,
+  free,
+  release,
+  removePool,
+  reservation,
+  reserve,
+  unreserve,
+} from "../lease/fixtures.ts";
 import { commit, contractSuite, HOUR, SUBNETS } from "./contract.ts";
 import { FLOOD_SUBNET } from "./flood.ts";
 import { HeldStore, run } from "./held_store.ts";
@@ -136,6 +151,150 @@ Deno.test("SqliteStore: leases of a subnet that is not configured wait until it 
   await using again = await Open.at(place);
   assert.equal(again.store.view.ofAddress(parseIpv4("10.1.0.10"))?.state, "bound");
   assert.equal(again.store.view.ofAddress(parseIpv4("10.0.0.10"))?.state, "released");
+});
+
+Deno.test("SqliteStore: a subnet that goes and comes back while it runs loses nothing", async () => {
+  await using place = new Place();
+  let before: unknown;
+  {
+    await using open = await Open.at(place);
+    await live(open.store);
+    before = facts(open.store);
+    open.store.reconfigure([SUBNETS[0]!]);
+    await commit(open.store, EPOCH + 30, bind("00:06", "10.0.0.18", EPOCH + HOUR));
+    await commit(open.store, EPOCH + 31, free("10.0.0.18", true));
+  }
+  {
+    await using open = await Open.at(place, [SUBNETS[0]!]);
+    open.store.reconfigure(SUBNETS);
+    await commit(open.store, EPOCH + 32, bind("00:06", "10.0.0.18", EPOCH + 40));
+    await commit(open.store, EPOCH + 41, expire("10.0.0.18"));
+  }
+  await using again = await Open.at(place);
+  const found = facts(again.store);
+  const without = (facts: unknown) =>
+    JSON.stringify(
+      facts,
+      (key, value) => key === "picks" || value?.client?.endsWith("00:06") ? 0 : value,
+    )
+      .replaceAll(/null/g, "0");
+  assert.equal(without(found), without(before));
+  assert.equal(again.store.view.ofAddress(parseIpv4("10.1.0.10"))?.state, "bound");
+});
+
+Deno.test("SqliteStore: amendments are the same after a stop and after a crash", async () => {
+  await using place = new Place();
+  const all = [
+    reserve("aa:01", reservation("10.0.0.50", 'a "tv"', { 12: "7476" })),
+    reserve("aa:02", reservation("10.0.0.11")),
+    reserve("aa:03", reservation("10.1.0.11"), "other"),
+    unreserve("aa:02"),
+    addPool("10.0.0.30-10.0.0.39"),
+    removePool("10.0.0.33-10.0.0.34"),
+    removePool("10.0.0.12-10.0.0.13"),
+    addPool("10.9.9.1-10.9.9.2"),
+  ];
+  let amendments: unknown;
+  let subnets: unknown;
+  {
+    await using open = await Open.at(place);
+    const results = await open.store.amend(all);
+    assert.deepEqual(results.map(({ kind }) => kind), [
+      ...Array.from({ length: 7 }, () => "done"),
+      "refused",
+    ]);
+    ({ subnets } = open.store);
+    amendments = open.store.amendments();
+    // As a crash leaves them.
+    for (const { name } of Deno.readDirSync(place.directory)) {
+      await Deno.copyFile(`${place.directory}/${name}`, `${place.directory}/copy-${name}`);
+    }
+  }
+  for (const name of ["leases.db", "copy-leases.db"]) {
+    const path = `${place.directory}/${name}`;
+    const store = await SqliteStore.open({ path, subnets: SUBNETS, owner: "this test" });
+    assert.deepEqual(store.subnets, subnets);
+    assert.deepEqual(store.amendments(), amendments);
+    assert.deepEqual(store.view.counts(""), { free: 16, bound: 0, declined: 0, freed: 0 });
+    await store.close();
+  }
+});
+
+Deno.test("SqliteStore: any amendments are the same after the book was opened again", async () => {
+  const range = fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 0, max: 20 }))
+    .map(([from, size]) => `10.0.0.${from}-10.0.0.${from + size}`);
+  const client = fc.integer({ min: 1, max: 4 }).map(clientNumber);
+  const amendment = fc.oneof(
+    range.map((text) => addPool(text)),
+    range.map((text) => removePool(text)),
+    client.map((key) => unreserve(key)),
+    fc.tuple(client, fc.integer({ min: 1, max: 60 }), fc.option(fc.string({ minLength: 1 })))
+      .map(([key, last, name]) => reserve(key, reservation(`10.0.0.${last}`, name ?? undefined))),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.array(amendment), { maxLength: 4 }), async (calls) => {
+      await using place = new Place();
+      let before: unknown;
+      {
+        await using open = await Open.at(place);
+        await Promise.all(calls.map((all) => open.store.amend(all)));
+        before = [open.store.subnets, inOrder(open.store), open.store.view.counts("")];
+      }
+      await using again = await Open.at(place);
+      const { store } = again;
+      assert.deepEqual([store.subnets, inOrder(store), store.view.counts("")], before);
+    }),
+    { numRuns: 15 },
+  );
+});
+
+/** Amendments, with ranges in the order of their addresses. */
+function inOrder(store: SqliteStore) {
+  return store.amendments().map(({ reservations, added, removed }) => ({
+    reservations: [...reservations].toSorted(),
+    added: added.toSorted((one, other) => one.from - other.from),
+    removed: removed.toSorted((one, other) => one.from - other.from),
+  }));
+}
+
+Deno.test("SqliteStore.open: a book of the previous version loses nothing", async () => {
+  await using place = new Place();
+  let before: unknown;
+  {
+    await using open = await Open.at(place);
+    await live(open.store);
+    before = facts(open.store);
+  }
+  const db = new DatabaseSync(place.path);
+  db.exec("drop table amendment; pragma user_version = 1");
+  db.close();
+  await using again = await Open.at(place);
+  assert.deepEqual(facts(again.store), before);
+  const [result] = await again.store.amend([addPool("10.0.0.40-10.0.0.41")]);
+  assert.equal(result?.kind, "done");
+});
+
+Deno.test("SqliteStore: amendments of a book that is closed, or cannot be written, are unknown", async () => {
+  await using place = new Place();
+  const store = await place.open();
+  await store.close();
+  const results = await store.amend([addPool("10.0.0.40-10.0.0.41"), addPool("10.9.0.1-10.9.0.2")]);
+  assert.deepEqual(results.map(({ kind }) => kind), ["unknown", "refused"]);
+  assert.deepEqual(store.subnets, SUBNETS);
+});
+
+Deno.test("SqliteStore: what is freed stays aside through a stop", async () => {
+  await using place = new Place();
+  {
+    await using open = await Open.at(place);
+    await commit(open.store, EPOCH, bind("00:01", "10.0.0.10", EPOCH + HOUR), free("10.0.0.10"));
+  }
+  await using again = await Open.at(place);
+  const { store } = again;
+  assert.deepEqual(store.view.counts(""), { free: 9, bound: 0, declined: 0, freed: 1 });
+  const claim = bind("00:02", "10.0.0.10", EPOCH + 9 * HOUR);
+  assert.equal((await commit(store, EPOCH + HOUR - 1, claim)).kind, "taken");
+  assert.deepEqual(store.due(EPOCH + HOUR, 9), [parseIpv4("10.0.0.10")]);
 });
 
 Deno.test("SqliteStore: claims that come while one is under way share a transaction", async () => {

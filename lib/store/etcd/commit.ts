@@ -10,16 +10,19 @@
  * @module
  */
 
-import type { ClientKey, Lease } from "../../lease/lease.ts";
+import { type ClientKey, keepsAddress, type Lease } from "../../lease/lease.ts";
+import { afterFree, entered } from "../../lease/operator.ts";
 import {
   type Bind,
   type Decline,
+  type Enter,
+  type Free,
   isOutdated,
   type Operation,
   type Release,
   type Result,
 } from "../../lease/store.ts";
-import type { Ipv4 } from "../../wire/address.ts";
+import { type Ipv4, UNSPECIFIED } from "../../wire/address.ts";
 import type { Compare, LeaseId, Step, StepResult } from "./etcd.ts";
 import { type Fact, type SubnetKeys, writeRecord } from "./keys.ts";
 import type { Mirror, Slot, Told } from "./mirror.ts";
@@ -88,6 +91,10 @@ export function planFor(task: Task, mirror: Mirror, now: number, terms: Terms): 
       return planDecline(task, mirror, now);
     case "expire":
       return planExpire(task.address, mirror, now);
+    case "free":
+      return planFree(task, mirror, now);
+    case "enter":
+      return planEnter(task, mirror, now, terms);
     case "restore":
       return planRestore(task.address, mirror, now);
     case "reclaim":
@@ -151,10 +158,11 @@ export function learnFrom(
   mirror: Mirror,
   now: number,
 ): void {
-  compare.forEach(({ key }, index) => {
+  const read = compare.flatMap(({ key }, index) => {
     const result = results[index];
-    if (result?.kind === "get") mirror.learn(key, result.found, revision, now);
+    return result?.kind === "get" ? [[key, result.found] as const] : [];
   });
+  mirror.learn(read, revision, now);
 }
 
 /** A client holds one address; the more it has by some mishap, the more of its renewals it takes. */
@@ -162,19 +170,23 @@ const MOST_OTHERS = 4;
 
 const TAKEN: Outcome = { kind: "taken" };
 const REFUSED: Outcome = { kind: "refused" };
+const UNREADABLE: Plan = {
+  kind: "settled",
+  result: { kind: "unknown", reason: "a key of it makes no sense" },
+};
 const TAKEN_AT_ONCE: Plan = { kind: "settled", result: { kind: "taken" } };
 const REFUSED_AT_ONCE: Plan = { kind: "settled", result: { kind: "refused" } };
 
-function planBind(bind: Bind, mirror: Mirror, now: number, terms: Terms): Plan {
+/** @param entry What the client has been given elsewhere, when that is what is to be bound. */
+function planBind(bind: Bind, mirror: Mirror, now: number, terms: Terms, entry?: Enter): Plan {
   const { subnet, client, address } = bind;
+  if (!mirror.hasSubnet(subnet)) return REFUSED_AT_ONCE;
   if (mirror.subnetOf(address) !== subnet) return TAKEN_AT_ONCE;
   const keys = mirror.keys(subnet);
   const slot = mirror.slot(address);
   const nic = mirror.client(subnet, client);
-  const standing = mirror.standingOf(subnet, address, client, now);
-  if (standing === "unreadable") {
-    return { kind: "settled", result: { kind: "unknown", reason: "a key of it makes no sense" } };
-  }
+  const standing = mirror.standingOf(subnet, address, client, now, entry !== undefined);
+  if (standing === "unreadable") return UNREADABLE;
   const compare = [
     modified(keys.leased(address), slot.leasedRevision),
     modified(keys.record(address), slot.recordRevision),
@@ -183,7 +195,11 @@ function planBind(bind: Bind, mirror: Mirror, now: number, terms: Terms): Plan {
   const pin = mirror.pinOf(subnet, client, now);
   const hasFreeKey = mirror.hasFreeKey(subnet, address);
   const isPinnedElsewhere = pin !== undefined && pin !== address;
-  if (standing === "taken" || isPinnedElsewhere) {
+  const others = mirror.othersOf(subnet, client, address);
+  // What it was given elsewhere is not worth what it has here.
+  const holdsAnother = entry !== undefined &&
+    others.some((other) => (mirror.ofAddress(other.address)?.held ?? 0) > now);
+  if (standing === "taken" || isPinnedElsewhere || holdsAnother) {
     compare.push(modified(keys.declined(address), slot.declinedRevision));
     if (!hasFreeKey) compare.push({ kind: "absent", key: keys.free(address) });
     if (isPinnedElsewhere) {
@@ -192,7 +208,7 @@ function planBind(bind: Bind, mirror: Mirror, now: number, terms: Terms): Plan {
     return confirm(compare, TAKEN, [address, client]);
   }
   // In a pool, an address that nobody has is free even without that key; outside, the key says so.
-  const isAdded = standing === "free" && pin === undefined && hasFreeKey &&
+  const isAdded = standing === "free" && pin === undefined && hasFreeKey && entry === undefined &&
     !mirror.returnsToPool(subnet, address) && !mirror.isReserved(subnet, address);
   if (isAdded) compare.push({ kind: "present", key: keys.free(address) });
 
@@ -204,7 +220,7 @@ function planBind(bind: Bind, mirror: Mirror, now: number, terms: Terms): Plan {
   // The client may not learn of this lease and go on with the longer one that it has.
   const expires = Math.max(bind.expires, mine?.expires ?? 0);
   const held = Math.max(expires, now + terms.holdFactor * (bind.expires - now), mine?.held ?? 0);
-  const record: Lease = {
+  const record: Lease = entry !== undefined ? enteredInto(slot, entry, mine, now) : {
     address,
     subnet,
     client,
@@ -235,7 +251,7 @@ function planBind(bind: Bind, mirror: Mirror, now: number, terms: Terms): Plan {
   writes.push(recordOf(keys, record));
   const scope: (Ipv4 | string)[] = [address, client];
   let freed: Lease | undefined;
-  for (const other of mirror.othersOf(subnet, client, address).slice(0, MOST_OTHERS)) {
+  for (const other of others.slice(0, MOST_OTHERS)) {
     if (!isPermanent && other.leasedRevision > 0 && other.leasedLease === undefined) continue;
     if (isAnotherServers(bind, other, now)) continue;
     freed ??= mirror.ofAddress(other.address);
@@ -351,13 +367,94 @@ function planDecline(decline: Decline, mirror: Mirror, now: number): Plan {
   return { kind: "transaction", compare, writes, until, outcome, scope };
 }
 
+/**
+ * An operator takes an address back. It is kept aside by the key that keeps what was declined aside,
+ * so that two clocks have to agree before it comes back, and no other program takes it for free.
+ */
+function planFree(free: Free, mirror: Mirror, now: number): Plan {
+  const { subnet, address, force } = free;
+  if (mirror.subnetOf(address) !== subnet) return REFUSED_AT_ONCE;
+  const keys = mirror.keys(subnet);
+  const slot = mirror.slot(address);
+  if (slot.unreadable !== 0) return UNREADABLE;
+  const before = mirror.ofAddress(address);
+  const compare = [
+    modified(keys.leased(address), slot.leasedRevision),
+    modified(keys.record(address), slot.recordRevision),
+    modified(keys.declined(address), slot.declinedRevision),
+  ];
+  const isHeldBySomebody = before?.state === "bound" && before.held > now;
+  if (before === undefined || !(isHeldBySomebody || (force && keepsAddress(before.state)))) {
+    return confirm(compare, REFUSED, [address]);
+  }
+  const { client } = before;
+  const nic = mirror.client(subnet, client);
+  compare.push(modified(keys.nic(client), nic.nicRevision));
+  const after = afterFree(before, force, now, lastGiven(slot, client, now));
+  const writes: Write[] = [];
+  if (slot.leasedRevision > 0) writes.push(noLeased(keys, subnet, address));
+  if (nic.nicRevision > 0 && nic.nicAddress === address) writes.push(noNic(keys, subnet, client));
+  if (after?.state === "freed") {
+    if (mirror.hasFreeKey(subnet, address)) writes.push(noFree(keys, subnet, address));
+    writes.push(declinedOf(keys, subnet, address, client));
+  } else {
+    if (slot.declinedRevision > 0) writes.push(noDeclined(keys, subnet, address));
+    writes.push(...freedKey(mirror, keys, subnet, address));
+  }
+  if (after !== undefined) writes.push(recordOf(keys, after));
+  else if (slot.recordRevision > 0) writes.push(noRecord(keys, subnet, address));
+  const outcome: Outcome = { kind: "done", lease: after ?? before, before, freed: undefined };
+  const until = after?.state === "freed" ? after.held : 0;
+  return { kind: "transaction", compare, writes, until, outcome, scope: [address, client] };
+}
+
+/** Entered, but nothing that the client was given here before is held for less. */
+function enteredInto(
+  slot: Readonly<Slot>,
+  entry: Enter,
+  mine: Lease | undefined,
+  now: number,
+): Lease {
+  const record = entered(entry, mine, now);
+  if (slot.leasedRevision === 0) return record;
+  return { ...record, held: Math.max(record.held, lastGiven(slot, entry.client, now)) };
+}
+
+/** When the last lease ends that anybody can have given the client for the address. */
+function lastGiven(
+  { shelf, record, leasedRevision, recordRevision }: Readonly<Slot>,
+  client: ClientKey,
+  now: number,
+): number {
+  const isRecorded = record?.client === client && record.state === "bound";
+  const recorded = isRecorded ? record.held : now;
+  // Every lease of ours is recorded with the key, or after it. Of another program's nobody knows
+  // more than how long leases are.
+  const isOurs = isRecorded && recordRevision >= leasedRevision;
+  return Math.max(now, recorded, isOurs ? 0 : now + shelf.subnet.lease.max * 1000);
+}
+
+/** An operator enters what another server has given: it ends as that does, and is held as long. */
+function planEnter(enter: Enter, mirror: Mirror, now: number, terms: Terms): Plan {
+  const { subnet, address, expires } = enter;
+  if (expires <= now || !mirror.mayEnter(subnet, address)) return REFUSED_AT_ONCE;
+  const bind: Bind = {
+    ...enter,
+    kind: "bind",
+    server: UNSPECIFIED,
+    relay: UNSPECIFIED,
+    inUse: false,
+  };
+  return planBind(bind, mirror, now, terms, enter);
+}
+
 /** An address comes back when its keys have gone and what is recorded of it has ended too. */
 function planExpire(address: Ipv4, mirror: Mirror, now: number): Plan {
   const { record, recordRevision, leasedRevision, declinedRevision, unreadable } = mirror.slot(
     address,
   );
   if (record === undefined || unreadable !== 0) return REFUSED_AT_ONCE;
-  if (record.state !== "bound" && record.state !== "declined") return REFUSED_AT_ONCE;
+  if (!keepsAddress(record.state)) return REFUSED_AT_ONCE;
   if (leasedRevision > 0 || declinedRevision > 0 || record.held > now) return REFUSED_AT_ONCE;
   const { subnet, client } = record;
   const keys = mirror.keys(subnet);

@@ -9,7 +9,9 @@
  *     <p>nics::leased::<client> = <ip>       goes with it
  *     <p>leases::<ip>           = a record, JSON; stays
  *     <p>reservations::<client> = <ip>, or JSON with "ip"; stays
- *     <p>ips::declined::<ip>    = <client>   goes when the quarantine ends
+ *     <p>pools::<from>-<to>     = added, or removed; stays
+ *     <p>ips::declined::<ip>    = <client>   goes when the quarantine ends, or the time for which an
+ *                                            address is kept aside that an operator has freed
  *     <prefix>servers::<id>     = JSON       goes when the server has stopped
  *
  * `<p>` is the prefix, and for a subnet with a name `<name>::` after it.
@@ -18,8 +20,16 @@
  */
 
 import type { Reservation, Subnet } from "../../config/model.ts";
-import type { ClientKey, Lease, LeaseState } from "../../lease/lease.ts";
-import { cidrContains, formatIpv4, type Ipv4, type Mac, parseIpv4 } from "../../wire/address.ts";
+import { type ClientKey, isClientKey, type Lease, type LeaseState } from "../../lease/lease.ts";
+import {
+  cidrContains,
+  formatIpv4,
+  type Ipv4,
+  type Ipv4Range,
+  type Mac,
+  parseIpv4,
+} from "../../wire/address.ts";
+import { type PoolChange, readRange, readReservation, reservationName } from "../amendment_text.ts";
 
 /** The kinds of keys that are about one address. */
 type AddressKey = "free" | "leased" | "record" | "declined";
@@ -36,6 +46,12 @@ interface AboutClient<Kind> {
   readonly client: ClientKey;
 }
 
+interface AboutRange {
+  readonly kind: "pool";
+  readonly subnet: string;
+  readonly range: Ipv4Range;
+}
+
 /** What a key and its value say; a missing value says that the key is gone. */
 export type Fact =
   | AboutAddress<"free"> & { readonly there: boolean }
@@ -44,6 +60,7 @@ export type Fact =
   | AboutAddress<"record"> & { readonly record: Lease | undefined }
   | AboutClient<"nic"> & { readonly address: Ipv4 | undefined }
   | AboutClient<"reservation"> & { readonly reservation: Reservation | undefined }
+  | AboutRange & { readonly change: PoolChange | undefined }
   | { readonly kind: "server"; readonly id: string; readonly text: string | undefined };
 
 /** A key of ours whose name or value makes no sense. What it is about is not leased. */
@@ -60,6 +77,7 @@ export interface Unreadable {
     | AboutAddress<"declined">
     | AboutClient<"nic">
     | AboutClient<"reservation">
+    | AboutRange
     | undefined;
 }
 
@@ -98,7 +116,12 @@ export class SubnetKeys {
   }
 
   reservation(client: ClientKey): string {
-    return `${this.#prefix}reservations::${client}`;
+    return this.amendment(reservationName(client));
+  }
+
+  /** The key of an amendment by its name (see amendment_text.ts). */
+  amendment(name: string): string {
+    return this.#prefix + name;
   }
 }
 
@@ -157,6 +180,7 @@ export class KeyReader {
     if (path.startsWith("reservations::")) {
       return this.#ofClient(key, "reservation", subnet, path.slice(14), value);
     }
+    if (path.startsWith("pools::")) return this.#ofRange(key, subnet, path.slice(7), value);
     return undefined;
   }
 
@@ -204,6 +228,30 @@ export class KeyReader {
     }
   }
 
+  #ofRange(
+    key: string,
+    subnet: string,
+    text: string,
+    value: string | undefined,
+  ): Fact | Unreadable {
+    const range = readRange(text);
+    const { cidr } = this.#subnets.get(subnet)!;
+    const nameless = (reason: string): Unreadable => {
+      return { kind: "unreadable", key, reason, about: undefined };
+    };
+    if (range === undefined) {
+      return nameless("its name does not end in a range, like 10.6.9.10-10.6.9.100");
+    }
+    if (!cidrContains(cidr, range.from) || !cidrContains(cidr, range.to)) {
+      return nameless("the range is not in the subnet");
+    }
+    const about = { kind: "pool", subnet, range } as const;
+    if (value === undefined || value === "added" || value === "removed") {
+      return { ...about, change: value };
+    }
+    return { kind: "unreadable", key, reason: "its value is neither added nor removed", about };
+  }
+
   #ofClient(
     key: string,
     kind: "nic" | "reservation",
@@ -224,42 +272,29 @@ export class KeyReader {
         ? { kind, subnet, client, address: undefined }
         : { kind, subnet, client, reservation: undefined };
     }
-    const text = kind === "reservation" && value.startsWith("{") ? ipField(value) : value;
-    const address = addressOf(text);
-    if (address === undefined) {
-      const reason = "its value is not an IPv4 address";
-      return { kind: "unreadable", key, reason, about: { kind, subnet, client } };
+    const bad: Unreadable = {
+      kind: "unreadable",
+      key,
+      reason: "its value is not an IPv4 address",
+      about: { kind, subnet, client },
+    };
+    if (kind === "nic") {
+      const address = addressOf(value);
+      return address === undefined ? bad : { kind, subnet, client, address };
     }
-    if (kind === "nic") return { kind, subnet, client, address };
-    const reservation = { address, hostname: undefined, options: new Map() };
-    return { kind, subnet, client, reservation };
+    const reservation = readReservation(value);
+    return reservation === undefined ? bad : { kind, subnet, client, reservation };
   }
 }
 
 const A_CLIENT = "a client (a hardware address in lower case with colons, or id: and hex)";
 const NO_CLIENT = `not ${A_CLIENT}`;
 
-const HARDWARE_ADDRESS = /^[0-9a-f]{2}(?::[0-9a-f]{2}){0,15}$/;
-const CLIENT_ID = /^id:(?:[0-9a-f]{2})+$/;
-
-function isClientKey(text: string): text is ClientKey {
-  return HARDWARE_ADDRESS.test(text) || CLIENT_ID.test(text);
-}
-
 function addressOf(text: string): Ipv4 | undefined {
   try {
     return parseIpv4(text);
   } catch {
     return undefined;
-  }
-}
-
-function ipField(json: string): string {
-  try {
-    const { ip } = JSON.parse(json);
-    return typeof ip === "string" ? ip : "";
-  } catch {
-    return "";
   }
 }
 
@@ -285,6 +320,7 @@ const STATES: readonly string[] = [
   "released",
   "expired",
   "declined",
+  "freed",
 ] satisfies LeaseState[];
 
 /** A record read back, or what is wrong with it. */

@@ -9,19 +9,29 @@
  */
 
 import type { Reservation, Subnet } from "../../config/model.ts";
-import { AddressSet, AddressSpace } from "../../lease/address_set.ts";
+import { AddressSet, AddressSpace, hostsOf } from "../../lease/address_set.ts";
 import { Agenda } from "../../lease/agenda.ts";
-import { type ClientKey, isHeld, type Lease } from "../../lease/lease.ts";
+import { inForce } from "../../lease/amendments.ts";
+import {
+  type ClientKey,
+  isHeld,
+  isSameLease,
+  keepsAddress,
+  type Lease,
+} from "../../lease/lease.ts";
+import type { Amendments, BookEvent } from "../../lease/management.ts";
+import { without } from "../../lease/ranges.ts";
 import type { AddressCounts, LeaseView } from "../../lease/store.ts";
 import {
-  broadcastOf,
   cidrContains,
   type Ipv4,
   type Ipv4Range,
   type Mac,
-  rangeSize,
+  rangeContains,
   UNSPECIFIED,
 } from "../../wire/address.ts";
+import { type PoolChange, poolName, reservationName } from "../amendment_text.ts";
+import type { Listeners } from "../listeners.ts";
 import type { Change, KeyValue, LeaseId } from "./etcd.ts";
 import { type Fact, type KeyReader, SubnetKeys, type Unreadable } from "./keys.ts";
 
@@ -63,29 +73,46 @@ export interface Client {
   slots: Slot | Slot[] | undefined;
 }
 
-type Standing = "none" | "bound" | "declined";
+type Standing = "none" | "bound" | "declined" | "freed";
 
 const BITS = { free: 1, leased: 2, record: 4, declined: 8 } as const;
 
+/** What follows from a subnet as it is in force, and changes with it. */
+interface Layout {
+  /** As the configuration has it. */
+  configured: Subnet;
+  /** As it is in force. */
+  subnet: Subnet;
+  /** The addresses of the pools, numbered. */
+  pools: AddressSpace;
+  poolSize: number;
+  reservedFor: ReadonlyMap<Ipv4, string>;
+}
+
 /** One subnet's addresses. */
-export interface Shelf {
+export interface Shelf extends Layout {
   readonly name: string;
-  readonly subnet: Subnet;
   readonly keys: SubnetKeys;
   readonly space: AddressSpace;
-  /** How many of the space's addresses, the first ones, are the pools'. */
-  readonly poolSpan: number;
+  /** What the book reserves. */
+  readonly booked: Map<ClientKey, Reservation>;
+  /** What the book adds to the pools and takes from them, by the names of the keys. */
+  readonly ranges: Map<string, { readonly range: Ipv4Range; readonly change: PoolChange }>;
+  /** The revisions of the keys of both, by their names. */
+  readonly amendmentRevisions: Map<string, number>;
+  /** Ranges that were in the pools until lately: their `free` keys are to go. */
+  retired: Ipv4Range[];
+  /** Whether its keys have not been read yet: then nothing is known of what has none. */
+  readonly isUnread: boolean;
   /** In a pool, or added by an operator; neither held, excluded nor reserved. */
   readonly free: AddressSet;
   /** Those of `free` that somebody held before. */
   readonly used: AddressSet;
   /** Addresses whose `free` key is there. */
   readonly freeKeys: AddressSet;
-  readonly poolSize: number;
   readonly clients: Map<ClientKey, Client>;
-  readonly reservations: Map<ClientKey, Reservation>;
-  readonly reservedFor: Map<Ipv4, ClientKey>;
   readonly declined: Set<Slot>;
+  freed: number;
   bound: number;
 }
 
@@ -100,8 +127,15 @@ const EMPTY: Slot = Object.freeze(makeSlot(undefined as never, UNSPECIFIED));
 const NOBODY: Client = Object.freeze(makeClient("" as ClientKey));
 
 export class Mirror implements LeaseView {
-  readonly #reader: KeyReader;
-  readonly #shelves: Shelf[];
+  readonly #prefix: string;
+  readonly #listeners: Listeners;
+  #reader: KeyReader;
+  #shelves: Shelf[];
+  #subnets: readonly Subnet[];
+  /** Shelves whose amendments have changed since they were last laid out. */
+  readonly #amended = new Set<Shelf>();
+  /** Whether pools have changed since the `free` keys were last brought in line with them. */
+  #isUneven = true;
   readonly #byName = new Map<string, Shelf>();
   readonly #slots = new Map<Ipv4, Slot>();
   readonly #servers = new Map<string, string>();
@@ -118,19 +152,28 @@ export class Mirror implements LeaseView {
   readonly #ahead = new Map<string, number>();
   #revision = 0;
   #isLoading = true;
+  #isSilent = true;
 
-  /** @param onUnreadable Told once of each key that makes no sense, and what is wrong with it. */
+  /**
+   * @param subnets As the configuration has them.
+   * @param listeners Told of changes, once the first load is over.
+   * @param onUnreadable Told once of each key that makes no sense, and what is wrong with it.
+   */
   constructor(
     prefix: string,
     subnets: readonly Subnet[],
     spaces: ReadonlyMap<string, AddressSpace>,
     reader: KeyReader,
+    listeners: Listeners,
     onUnreadable: (key: string, reason: string) => void,
   ) {
+    this.#prefix = prefix;
     this.#reader = reader;
+    this.#listeners = listeners;
     this.#onUnreadable = onUnreadable;
     this.#shelves = subnets.map((subnet) => makeShelf(prefix, subnet, spaces));
     for (const shelf of this.#shelves) this.#byName.set(shelf.name, shelf);
+    this.#subnets = subnets;
   }
 
   // What it is told --------------------------------------------------------------------------
@@ -150,6 +193,9 @@ export class Mirror implements LeaseView {
   loaded(revision: number, now: number): void {
     this.#revision = revision;
     this.#isLoading = false;
+    for (const shelf of this.#amended) Object.assign(shelf, this.#layOut(shelf, shelf.configured));
+    this.#amended.clear();
+    this.#subnets = this.#shelves.map(({ subnet }) => subnet);
     for (const shelf of this.#shelves) {
       for (const address of shelf.freeKeys) this.#index(shelf, address, now);
     }
@@ -158,46 +204,277 @@ export class Mirror implements LeaseView {
 
   /** Takes changes as etcd's watch brings them, up to a revision. */
   follow(changes: readonly Change[], revision: number, now: number): void {
-    const touched = new Map<Ipv4, Shelf>();
+    let update = this.#begin();
+    let last = 0;
     for (const change of changes) {
       const { revision: at } = change;
       if (at <= this.#revision || this.#own.has(at)) continue;
+      // Each revision by itself: nothing that happened in between goes untold.
+      if (at !== last && last > 0) {
+        this.#settle(update, now);
+        update = this.#begin();
+      }
+      last = at;
       const { key, now: found } = change;
       if ((this.#ahead.get(key) ?? 0) >= at) continue;
       const fact = this.#reader.read(key, found?.value);
-      if (fact !== undefined) {
-        this.#touch(touched, this.#enter(fact, found?.modRevision ?? 0, found?.lease));
-      }
+      if (fact !== undefined) this.#take(update, fact, found?.modRevision ?? 0, found?.lease);
     }
     this.#revision = Math.max(this.#revision, revision);
     for (const at of this.#own) if (at <= this.#revision) this.#own.delete(at);
     for (const [key, at] of this.#ahead) if (at <= this.#revision) this.#ahead.delete(key);
-    for (const [address, shelf] of touched) this.#index(shelf, address, now);
+    this.#settle(update, now);
   }
 
   /** Takes what this server has written itself, ahead of the watch. */
   wrote(facts: readonly Told[], revision: number, now: number): void {
     if (revision <= this.#revision) return;
     this.#own.add(revision);
-    const touched = new Map<Ipv4, Shelf>();
+    const update = this.#begin();
     for (const { key, fact, lease, revision: at } of facts) {
       // Alone of all keys it is written without being compared, so somebody may have written it
       // just before, of which the watch is yet to tell.
       if (fact.kind === "free") this.#ahead.set(key, revision);
-      this.#touch(touched, this.#enter(fact, at, lease));
+      this.#take(update, fact, at, lease);
     }
-    for (const [address, shelf] of touched) this.#index(shelf, address, now);
+    this.#settle(update, now);
   }
 
-  /** Takes a key as it was read on its own. */
-  learn(key: string, found: KeyValue | undefined, revision: number, now: number): void {
+  /** Takes keys as they were read on their own, at one revision. */
+  learn(
+    keys: Iterable<readonly [key: string, found: KeyValue | undefined]>,
+    revision: number,
+    now: number,
+  ): void {
     if (revision <= this.#revision) return;
-    this.#ahead.set(key, revision);
-    const fact = this.#reader.read(key, found?.value);
-    if (fact === undefined) return;
-    const touched = new Map<Ipv4, Shelf>();
-    this.#touch(touched, this.#enter(fact, found?.modRevision ?? 0, found?.lease));
+    const update = this.#begin();
+    for (const [key, found] of keys) {
+      this.#ahead.set(key, revision);
+      const fact = this.#reader.read(key, found?.value);
+      if (fact !== undefined) this.#take(update, fact, found?.modRevision ?? 0, found?.lease);
+    }
+    this.#settle(update, now);
+  }
+
+  /** The newest revision that it knows anything of, own writes included. */
+  get newest(): number {
+    return Math.max(this.#revision, ...this.#own);
+  }
+
+  /**
+   * Tells listeners of what happens from now on; until then it is silent.
+   *
+   * @param other The mirror whose place it takes: it tells of everything that is otherwise here.
+   */
+  speak(other: Mirror | undefined): void {
+    this.#isSilent = false;
+    const listeners = this.#listeners;
+    if (other === undefined || !listeners.any) return;
+    if (JSON.stringify(this.#subnets, plain) !== JSON.stringify(other.#subnets, plain)) {
+      listeners.tell({ kind: "subnets" });
+    }
+    for (const address of new Set([...other.#slots.keys(), ...this.#slots.keys()])) {
+      const [before, after] = [other.ofAddress(address), this.ofAddress(address)];
+      if (!isSameLease(before, after)) listeners.tell({ kind: "lease", before, after });
+    }
+  }
+
+  #begin(): Update {
+    const isHeard = !this.#isSilent && this.#listeners.any;
+    return { touched: new Map(), before: isHeard ? new Map() : undefined };
+  }
+
+  #tell(event: BookEvent): void {
+    if (!this.#isSilent) this.#listeners.tell(event);
+  }
+
+  #take(
+    { touched, before }: Update,
+    fact: Fact | Unreadable,
+    revision: number,
+    lease: LeaseId | undefined,
+  ): void {
+    // Of a subnet that has gone while it was written.
+    if ("subnet" in fact && !this.#byName.has(fact.subnet)) return;
+    if (before !== undefined) this.#noteBefore(before, fact);
+    const place = this.#enter(fact, revision, lease);
+    if (place !== undefined) touched.set(place.address, place.shelf);
+  }
+
+  /** Keeps what the entries are that a fact may change. */
+  #noteBefore(before: Map<Ipv4, Lease | undefined>, fact: Fact | Unreadable): void {
+    const about = fact.kind === "unreadable" ? fact.about : fact;
+    if (about === undefined || about.kind === "server") return;
+    const note = (address: Ipv4) => {
+      if (!before.has(address)) before.set(address, this.ofAddress(address));
+    };
+    if (about.kind === "nic") {
+      const known = this.#shelf(about.subnet).clients.get(about.client);
+      if (known !== undefined) { for (const { address } of slotsOf(known)) note(address); }
+    } else if (about.kind === "leased" || about.kind === "record" || about.kind === "declined") {
+      note(about.address);
+    }
+  }
+
+  /** Brings everything in line with what was taken, and tells of it. */
+  #settle({ touched, before }: Update, now: number): void {
     for (const [address, shelf] of touched) this.#index(shelf, address, now);
+    if (this.#amended.size > 0) this.#relay(now);
+    if (before === undefined) return;
+    for (const [address, lease] of before) {
+      const after = this.ofAddress(address);
+      if (!isSameLease(lease, after)) {
+        this.#tell({ kind: "lease", before: lease, after });
+      }
+    }
+  }
+
+  // Amendments and configuration ---------------------------------------------------------------
+
+  /** The subnets as they are in force; another array whenever one is another. */
+  get subnets(): readonly Subnet[] {
+    return this.#subnets;
+  }
+
+  /** What the book adds to the configuration of a subnet. */
+  amendmentsOf(subnet: string): Amendments {
+    const amendments = amendmentsIn(this.#shelf(subnet));
+    return { ...amendments, reservations: new Map(amendments.reservations) };
+  }
+
+  /** The revision of an amendment's key; 0 when it is not there. */
+  amendmentRevision(subnet: string, name: string): number {
+    return this.#shelf(subnet).amendmentRevisions.get(name) ?? 0;
+  }
+
+  /**
+   * Takes another configuration.
+   *
+   * @returns Whether there are subnets whose keys it has not read: nothing is free in them yet.
+   */
+  reconfigure(
+    subnets: readonly Subnet[],
+    spaces: ReadonlyMap<string, AddressSpace>,
+    reader: KeyReader,
+    now: number,
+  ): boolean {
+    const isHeard = !this.#isSilent && this.#listeners.any;
+    this.#reader = reader;
+    const known = new Map(this.#byName);
+    this.#byName.clear();
+    let isShort = false;
+    this.#shelves = subnets.map((subnet) => {
+      const name = subnet.name ?? "";
+      const shelf = known.get(name);
+      if (shelf !== undefined && shelf.space === spaces.get(name)) {
+        known.delete(name);
+        shelf.configured = subnet;
+        this.#amended.add(shelf);
+        return shelf;
+      }
+      isShort = true;
+      return { ...makeShelf(this.#prefix, subnet, spaces), isUnread: true };
+    });
+    for (const shelf of this.#shelves) this.#byName.set(shelf.name, shelf);
+    const gone: Lease[] = [];
+    for (const shelf of known.values()) {
+      this.#amended.delete(shelf);
+      for (const slot of this.#slots.values()) {
+        if (slot.shelf !== shelf) continue;
+        const lease = leaseIn(slot);
+        if (isHeard && lease !== undefined) gone.push(lease);
+        this.#slots.delete(slot.address);
+        this.#lost.delete(slot.address);
+      }
+      for (const address of this.#limbo.keys()) {
+        if (cidrContains(shelf.subnet.cidr, address)) this.#limbo.delete(address);
+      }
+    }
+    for (const key of this.#unreadable.keys()) {
+      if (reader.read(key, undefined) === undefined) this.#unreadable.delete(key);
+    }
+    this.#relay(now);
+    for (const lease of gone) {
+      this.#tell({ kind: "lease", before: lease, after: undefined });
+    }
+    return isShort;
+  }
+
+  /** Lays out again what has been amended, or configured otherwise. */
+  #relay(now: number): void {
+    for (const shelf of this.#amended) {
+      const { subnet, reservedFor } = shelf;
+      Object.assign(shelf, this.#layOut(shelf, shelf.configured));
+      if (this.#isLoading) continue;
+      const gone = without(subnet.pools, shelf.subnet.pools);
+      const come = without(shelf.subnet.pools, subnet.pools);
+      if (gone.length > 0 || come.length > 0) {
+        this.#isUneven = true;
+        shelf.retired = [...without(shelf.retired, shelf.subnet.pools), ...gone];
+      }
+      for (const { from, to } of [...gone, ...come]) {
+        for (let address = from; address <= to; address++) this.#index(shelf, address, now);
+      }
+      const others = [subnet.exclusions, shelf.subnet.exclusions, reservedFor, shelf.reservedFor];
+      for (const addresses of others) {
+        for (const address of addresses.keys()) {
+          this.#index(shelf, address, now);
+          // It was reserved or excluded, and had no key.
+          if (this.isMissing(shelf.name, address)) this.#isUneven = true;
+        }
+      }
+    }
+    this.#amended.clear();
+    this.#subnets = this.#shelves.map(({ subnet }) => subnet);
+    this.#tell({ kind: "subnets" });
+  }
+
+  #layOut(shelf: Shelf, configured: Subnet): Layout {
+    return layOut(configured, inForce(configured, amendmentsIn(shelf)), shelf.space);
+  }
+
+  /** Whether `free` keys are missing, or there that should not be: see `missing` and `surplus`. */
+  get isUneven(): boolean {
+    return this.#isUneven;
+  }
+
+  /** Notes whether the `free` keys are being brought in line with the pools, or must be still. */
+  even(isEven: boolean): void {
+    this.#isUneven = !isEven;
+  }
+
+  /** The `free` keys of ranges that were retired have gone. */
+  evened(ranges: ReadonlyMap<string, readonly Ipv4Range[]>): void {
+    for (const shelf of this.#shelves) {
+      shelf.retired = without(shelf.retired, ranges.get(shelf.name) ?? []);
+    }
+  }
+
+  /** Ranges that are leased no more, by subnet: because somebody removed them, or lately. */
+  retired(): Map<string, readonly Ipv4Range[]> {
+    return new Map(this.#shelves.map((shelf) => [
+      shelf.name,
+      [...shelf.retired, ...amendmentsIn(shelf).removed],
+    ]));
+  }
+
+  /** Addresses in ranges that have left the pools and still have a `free` key. */
+  *surplus(
+    ranges: ReadonlyMap<string, readonly Ipv4Range[]>,
+  ): Iterable<{ readonly subnet: string; readonly address: Ipv4 }> {
+    for (const shelf of this.#shelves) {
+      for (const range of ranges.get(shelf.name) ?? []) {
+        for (let address = range.from; address <= range.to; address++) {
+          if (this.isSurplus(shelf.name, address)) yield { subnet: shelf.name, address };
+        }
+      }
+    }
+  }
+
+  /** Whether an address that is in no pool has a `free` key. */
+  isSurplus(subnet: string, address: Ipv4): boolean {
+    const shelf = this.#shelf(subnet);
+    return shelf.freeKeys.has(address) && shelf.pools.indexOf(address) < 0;
   }
 
   // What it answers: LeaseView ---------------------------------------------------------------
@@ -210,7 +487,8 @@ export class Mirror implements LeaseView {
     let best: Lease | undefined;
     for (const slot of slotsOf(known)) {
       const lease = leaseIn(slot);
-      if (lease === undefined || lease.client !== client || lease.state === "declined") continue;
+      if (lease === undefined || lease.client !== client) continue;
+      if (lease.state === "declined" || lease.state === "freed") continue;
       if (slot.address === pin) return lease;
       if (best === undefined || comesBefore(lease, best)) best = lease;
     }
@@ -228,12 +506,12 @@ export class Mirror implements LeaseView {
     const owner = shelf.reservedFor.get(address);
     if (owner !== undefined) return owner === client;
     if (shelf.subnet.exclusions.has(address)) return false;
-    return isPooled(shelf, address) || shelf.freeKeys.has(address) ||
+    return isPooled(shelf, address) || isAdded(shelf, address) ||
       this.#pinIn(shelf, client) === address;
   }
 
   reservationOf(subnet: string, client: ClientKey): Reservation | undefined {
-    return this.#shelf(subnet).reservations.get(client);
+    return this.#byName.get(subnet)?.subnet.reservations.get(client);
   }
 
   isReserved(subnet: string, address: Ipv4): boolean {
@@ -243,15 +521,18 @@ export class Mirror implements LeaseView {
   isAvailable(subnet: string, address: Ipv4, client: ClientKey, now: number): boolean {
     const standing = this.standingOf(subnet, address, client, now);
     if (standing !== "own" && standing !== "free") return false;
+    // Its own, and reserved for another since: it has it until its lease ends, and no longer.
+    if (standing === "own" && !this.#isFor(subnet, address, client)) return false;
     const pin = this.pinOf(subnet, client, now);
     return pin === undefined || pin === address;
   }
 
   pick(subnet: string, position: number, avoid: AddressSet): Ipv4 | undefined {
-    const { free, used, poolSpan } = this.#shelf(subnet);
+    const { free, used, pools, space } = this.#shelf(subnet);
+    if (free.size === 0) return undefined;
     // The space is larger than the pools; where the hash points must lie in them, so that clients
     // spread over what there is.
-    const start = poolSpan === 0 ? 0 : position % poolSpan;
+    const start = pools.size === 0 ? 0 : space.indexOf(pools.at(position % pools.size));
     return free.nextFrom(start, avoid, used) ?? free.nextFrom(start, avoid);
   }
 
@@ -264,8 +545,16 @@ export class Mirror implements LeaseView {
   }
 
   counts(subnet: string): AddressCounts {
-    const { free, bound, declined } = this.#shelf(subnet);
-    return { free: free.size, bound, declined: declined.size };
+    const { free, bound, declined, freed } = this.#shelf(subnet);
+    return { free: free.size, bound, declined: declined.size, freed };
+  }
+
+  /** Every entry, in no particular order. */
+  *entries(): Iterable<Lease> {
+    for (const slot of this.#slots.values()) {
+      const lease = leaseIn(slot);
+      if (lease !== undefined) yield lease;
+    }
   }
 
   // What it answers: the store's own questions -----------------------------------------------
@@ -283,6 +572,16 @@ export class Mirror implements LeaseView {
   /** The key of a client; not to be changed, nor kept. */
   client(subnet: string, client: ClientKey): Readonly<Client> {
     return this.#shelf(subnet).clients.get(client) ?? NOBODY;
+  }
+
+  /** Whether the subnet's keys have not been read yet: it has been configured a moment ago. */
+  isUnread(subnet: string): boolean {
+    return this.#shelf(subnet).isUnread;
+  }
+
+  /** Whether the subnet is one of those that are configured. */
+  hasSubnet(subnet: string): boolean {
+    return this.#byName.has(subnet);
   }
 
   /** The subnet that has the address; undefined when none that is configured has. */
@@ -336,8 +635,7 @@ export class Mirror implements LeaseView {
 
   /** Addresses other than one that the client holds. */
   othersOf(subnet: string, client: ClientKey, address: Ipv4): readonly Readonly<Slot>[] {
-    const shelf = this.#shelf(subnet);
-    const known = shelf.clients.get(client);
+    const known = this.#byName.get(subnet)?.clients.get(client);
     if (known === undefined) return [];
     return [...slotsOf(known)].filter((slot) => {
       if (slot.address === address) return false;
@@ -346,18 +644,26 @@ export class Mirror implements LeaseView {
     });
   }
 
+  #isFor(subnet: string, address: Ipv4, client: ClientKey): boolean {
+    const owner = this.#shelf(subnet).reservedFor.get(address);
+    return owner === undefined || owner === client;
+  }
+
   /**
    * What the address is to the client:
    * - `own`: it holds it, or did a moment ago and nobody else may have it yet;
    * - `free`: it may be given it;
    * - `taken`: it may not;
    * - `unreadable`: a key of it, or of the client, makes no sense.
+   *
+   * @param isEntered Whether it need not be leasable: the client has it from elsewhere.
    */
   standingOf(
     subnet: string,
     address: Ipv4,
     client: ClientKey,
     now: number,
+    isEntered = false,
   ): "own" | "free" | "taken" | "unreadable" {
     const shelf = this.#shelf(subnet);
     const slot = this.#slots.get(address) ?? EMPTY;
@@ -377,7 +683,14 @@ export class Mirror implements LeaseView {
       if (record.state !== "bound" || record.client !== client) return "taken";
       return "own";
     }
-    return this.isLeasable(subnet, address, client) ? "free" : "taken";
+    return isEntered || this.isLeasable(subnet, address, client) ? "free" : "taken";
+  }
+
+  /** Whether an address may be entered that somebody uses, in a pool or not. */
+  mayEnter(subnet: string, address: Ipv4): boolean {
+    const shelf = this.#byName.get(subnet);
+    return shelf !== undefined && shelf.space.indexOf(address) >= 0 &&
+      !shelf.subnet.exclusions.has(address);
   }
 
   /** The address declined longest ago, except one; undefined when there is none. */
@@ -436,7 +749,7 @@ export class Mirror implements LeaseView {
   /** Whether an address of a pool has no key that says what it is. */
   isMissing(subnet: string, address: Ipv4): boolean {
     const shelf = this.#shelf(subnet);
-    if (shelf.freeKeys.has(address) || !isPooled(shelf, address)) return false;
+    if (shelf.isUnread || shelf.freeKeys.has(address) || !isPooled(shelf, address)) return false;
     const slot = this.#slots.get(address);
     return slot === undefined || (slot.standing === "none" && slot.unreadable === 0);
   }
@@ -472,7 +785,11 @@ export class Mirror implements LeaseView {
     }
     if (fact.kind === "reservation") {
       this.#readable(shelf.keys.reservation(fact.client));
-      return this.#enterReservation(shelf, fact.client, fact.reservation);
+      return this.#enterReservation(shelf, fact.client, fact.reservation, revision);
+    }
+    if (fact.kind === "pool") {
+      this.#readable(shelf.keys.amendment(poolName(fact.range)));
+      return this.#enterRange(shelf, fact.range, fact.change, revision);
     }
     const { address } = fact;
     if (fact.kind === "free") {
@@ -513,7 +830,11 @@ export class Mirror implements LeaseView {
       return undefined;
     }
     const shelf = this.#shelf(about.subnet);
-    if (about.kind === "reservation") return this.#enterReservation(shelf, about.client, undefined);
+    if (about.kind === "reservation") {
+      return this.#enterReservation(shelf, about.client, undefined, revision);
+    }
+    // What makes no sense is not leased.
+    if (about.kind === "pool") return this.#enterRange(shelf, about.range, "removed", revision);
     if (about.kind === "nic") {
       const touched = this.#enterNic(shelf, about.client, undefined, revision, undefined);
       this.#clientFor(shelf, about.client).nicUnreadable = true;
@@ -558,19 +879,33 @@ export class Mirror implements LeaseView {
     return undefined;
   }
 
-  #enterReservation(shelf: Shelf, client: ClientKey, reservation: Reservation | undefined) {
-    const before = shelf.reservations.get(client)?.address;
-    const after = shelf.subnet.reservations.get(client) ?? reservation;
-    if (before !== undefined) shelf.reservedFor.delete(before);
-    if (after === undefined) shelf.reservations.delete(client);
-    else {
-      shelf.reservations.set(client, after);
-      shelf.reservedFor.set(after.address, client);
-    }
-    if (before !== undefined && before !== after?.address && !this.#isLoading) {
-      this.#index(shelf, before, 0);
-    }
-    return after === undefined ? undefined : { shelf, address: after.address };
+  #enterReservation(
+    shelf: Shelf,
+    client: ClientKey,
+    reservation: Reservation | undefined,
+    revision: number,
+  ): undefined {
+    if (reservation === undefined) shelf.booked.delete(client);
+    else shelf.booked.set(client, reservation);
+    this.#noteAmendment(shelf, reservationName(client), revision);
+  }
+
+  #enterRange(
+    shelf: Shelf,
+    range: Ipv4Range,
+    change: PoolChange | undefined,
+    revision: number,
+  ): undefined {
+    const name = poolName(range);
+    if (change === undefined) shelf.ranges.delete(name);
+    else shelf.ranges.set(name, { range, change });
+    this.#noteAmendment(shelf, name, revision);
+  }
+
+  #noteAmendment(shelf: Shelf, name: string, revision: number): void {
+    if (revision === 0) shelf.amendmentRevisions.delete(name);
+    else shelf.amendmentRevisions.set(name, revision);
+    this.#amended.add(shelf);
   }
 
   #setHolder(shelf: Shelf, slot: Slot, key: ClientKey | undefined): void {
@@ -626,13 +961,6 @@ export class Mirror implements LeaseView {
     return client;
   }
 
-  #touch(
-    touched: Map<Ipv4, Shelf>,
-    place: { readonly shelf: Shelf; readonly address: Ipv4 } | undefined,
-  ): void {
-    if (place !== undefined) touched.set(place.address, place.shelf);
-  }
-
   /** Brings the indexes in line with an address's keys. */
   #index(shelf: Shelf, address: Ipv4, now: number): void {
     const slot = this.#slots.get(address);
@@ -640,6 +968,8 @@ export class Mirror implements LeaseView {
     if (slot !== undefined) {
       if (slot.standing === "bound") shelf.bound--;
       if (standing === "bound") shelf.bound++;
+      if (slot.standing === "freed") shelf.freed--;
+      if (standing === "freed") shelf.freed++;
       if (standing === "declined") shelf.declined.add(slot);
       else shelf.declined.delete(slot);
       slot.standing = standing;
@@ -650,7 +980,7 @@ export class Mirror implements LeaseView {
     const unreadable = slot?.unreadable ?? 0;
     const hasKey = shelf.freeKeys.has(address);
     const isNobodys = standing === "none" && unreadable === 0;
-    if (isNobodys && hasKey && isForAll(shelf, address)) {
+    if (isNobodys && hasKey && isForAll(shelf, address) && !isRemoved(shelf, address)) {
       shelf.free.add(address);
       if (slot?.record !== undefined) shelf.used.add(address);
       else shelf.used.delete(address);
@@ -674,24 +1004,30 @@ export class Mirror implements LeaseView {
   }
 }
 
-/** The spaces of subnets, made once: sets over them outlive a mirror that is loaded anew. */
-export function spacesOf(subnets: readonly Subnet[]): Map<string, AddressSpace> {
-  return new Map(subnets.map((subnet) => [subnet.name ?? "", spaceOf(subnet)]));
+/** The space of each subnet: the same as before where its network is, so that sets outlive it. */
+export function spacesOf(
+  subnets: readonly Subnet[],
+  before: ReadonlyMap<string, AddressSpace> = new Map(),
+): Map<string, AddressSpace> {
+  return new Map(subnets.map(({ name = "", cidr }) => {
+    const { from, to } = hostsOf(cidr);
+    const known = before.get(name);
+    const isSame = known?.at(0) === from && known.at(known.size - 1) === to;
+    // What an operator may add is as wide as the network.
+    return [name, isSame ? known : new AddressSpace([{ from, to }])];
+  }));
 }
 
-/** The pools, then what else of the subnet an operator may add. */
-function spaceOf({ cidr, pools }: Subnet): AddressSpace {
-  const isWide = cidr.prefix < 31;
-  const first = (cidr.network + (isWide ? 1 : 0)) as Ipv4;
-  const last = (broadcastOf(cidr) - (isWide ? 1 : 0)) as Ipv4;
-  const gaps: Ipv4Range[] = [];
-  let from = first;
-  for (const pool of pools.toSorted((one, other) => one.from - other.from)) {
-    if (pool.from > from) gaps.push({ from, to: (pool.from - 1) as Ipv4 });
-    from = Math.max(from, pool.to + 1) as Ipv4;
-  }
-  if (from <= last) gaps.push({ from, to: last });
-  return new AddressSpace([...pools, ...gaps]);
+/** Maps, sets and octets as JSON can compare them. */
+function plain(_key: string, value: unknown): unknown {
+  return value instanceof Map || value instanceof Set ? [...value] : value;
+}
+
+/** What changes come to while they are entered. */
+interface Update {
+  readonly touched: Map<Ipv4, Shelf>;
+  /** What the entries were that they may change; undefined when nobody listens. */
+  readonly before: Map<Ipv4, Lease | undefined> | undefined;
 }
 
 function makeShelf(
@@ -701,31 +1037,41 @@ function makeShelf(
 ): Shelf {
   const name = subnet.name ?? "";
   const space = spaces.get(name)!;
-  const reservations = new Map(subnet.reservations) as Map<ClientKey, Reservation>;
-  const reservedFor = new Map<Ipv4, ClientKey>();
-  for (const [client, { address }] of reservations) reservedFor.set(address, client);
-  const poolSpan = subnet.pools.reduce((sum, pool) => sum + rangeSize(pool), 0);
-  let poolSize = poolSpan;
-  for (const address of new Set([...subnet.exclusions, ...reservedFor.keys()])) {
-    const index = space.indexOf(address);
-    if (index >= 0 && index < poolSpan) poolSize--;
-  }
   return {
+    ...layOut(subnet, subnet, space),
     name,
-    subnet,
     keys: new SubnetKeys(prefix, name),
     space,
-    poolSpan,
+    booked: new Map(),
+    ranges: new Map(),
+    amendmentRevisions: new Map(),
+    retired: [],
+    isUnread: false,
     free: new AddressSet(space),
     used: new AddressSet(space),
     freeKeys: new AddressSet(space),
-    poolSize,
     clients: new Map(),
-    reservations,
-    reservedFor,
     declined: new Set(),
+    freed: 0,
     bound: 0,
   };
+}
+
+function layOut(configured: Subnet, subnet: Subnet, space: AddressSpace): Layout {
+  const reservedFor = new Map<Ipv4, string>();
+  for (const [client, { address }] of subnet.reservations) reservedFor.set(address, client);
+  const pools = new AddressSpace(subnet.pools);
+  let poolSize = pools.size;
+  for (const address of new Set([...subnet.exclusions, ...reservedFor.keys()])) {
+    if (pools.indexOf(address) >= 0 && space.indexOf(address) >= 0) poolSize--;
+  }
+  return { configured, subnet, pools, poolSize, reservedFor };
+}
+
+function amendmentsIn({ name, booked, ranges }: Shelf): Amendments {
+  const of = (wanted: PoolChange) =>
+    Array.from(ranges.values()).filter(({ change }) => change === wanted).map(({ range }) => range);
+  return { subnet: name, reservations: booked, added: of("added"), removed: of("removed") };
 }
 
 function makeSlot(shelf: Shelf, address: Ipv4): Slot {
@@ -756,8 +1102,21 @@ function makeClient(key: ClientKey): Client {
 }
 
 function isPooled(shelf: Shelf, address: Ipv4): boolean {
-  const index = shelf.space.indexOf(address);
-  return index >= 0 && index < shelf.poolSpan && isForAll(shelf, address);
+  return shelf.pools.indexOf(address) >= 0 && isForAll(shelf, address);
+}
+
+/** Whether an operator has put a `free` key to an address, and has not removed it since. */
+function isAdded(shelf: Shelf, address: Ipv4): boolean {
+  return shelf.freeKeys.has(address) && !isRemoved(shelf, address);
+}
+
+/** Whether an address has been taken from the pools, and its `free` key counts for nothing. */
+function isRemoved({ ranges, retired }: Shelf, address: Ipv4): boolean {
+  for (const range of retired) if (rangeContains(range, address)) return true;
+  for (const { range, change } of ranges.values()) {
+    if (change === "removed" && rangeContains(range, address)) return true;
+  }
+  return false;
 }
 
 function isForAll({ subnet, reservedFor }: Shelf, address: Ipv4): boolean {
@@ -771,6 +1130,8 @@ function isEmpty(slot: Slot): boolean {
 
 function standingFrom(slot: Slot): Standing {
   if (slot.leasedRevision > 0) return "bound";
+  // The key that keeps what was declined aside keeps what was freed aside, too.
+  if (slot.record?.state === "freed") return "freed";
   if (slot.declinedRevision > 0 || slot.record?.state === "declined") return "declined";
   return slot.record?.state === "bound" ? "bound" : "none";
 }
@@ -778,8 +1139,7 @@ function standingFrom(slot: Slot): Standing {
 /** When the address may come back, its keys being gone; Infinity while they are not. */
 function endOf({ leasedRevision, declinedRevision, record, unreadable }: Slot): number {
   if (leasedRevision > 0 || declinedRevision > 0 || unreadable !== 0) return Infinity;
-  if (record?.state !== "bound" && record?.state !== "declined") return Infinity;
-  return record.held;
+  return record !== undefined && keepsAddress(record.state) ? record.held : Infinity;
 }
 
 /** The address's entry as the rest of the program sees it. */
@@ -797,7 +1157,7 @@ function leaseIn(slot: Readonly<Slot>): Lease | undefined {
     return { ...pinned(shelf, address, leasedTo.key), ...known, expires: Infinity, held: Infinity };
   }
   if (leasedRevision > 0) return undefined;
-  if (declinedRevision > 0 && record?.state !== "declined") {
+  if (declinedRevision > 0 && record?.state !== "declined" && record?.state !== "freed") {
     const client = declinedBy ?? "" as ClientKey;
     return { ...pinned(shelf, address, client), state: "declined" };
   }

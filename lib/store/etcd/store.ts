@@ -14,10 +14,18 @@ import { messageOf } from "../../config/operator_error.ts";
 import type { Clock } from "../../config/clock.ts";
 import type { Subnet } from "../../config/model.ts";
 import type { AddressSpace } from "../../lease/address_set.ts";
-import { type ClientKey, markCommitted } from "../../lease/lease.ts";
+import { propose, subnetFor } from "../../lease/amendments.ts";
+import { type ClientKey, type Lease, markCommitted } from "../../lease/lease.ts";
+import type {
+  Amended,
+  Amendment,
+  Amendments,
+  BookEvent,
+  ManagedStore,
+  ServerEntry,
+} from "../../lease/management.ts";
 import {
   type Bind,
-  type LeaseStore,
   type LeaseView,
   type Operation,
   type Result,
@@ -25,6 +33,8 @@ import {
   type StoreStatus,
 } from "../../lease/store.ts";
 import type { Ipv4 } from "../../wire/address.ts";
+import { differences } from "../amendment_text.ts";
+import { Listeners } from "../listeners.ts";
 import {
   learnFrom,
   type Outcome,
@@ -36,6 +46,7 @@ import {
   weightOf,
 } from "./commit.ts";
 import {
+  type Compare,
   endOfPrefix,
   type Etcd,
   EtcdError,
@@ -45,8 +56,8 @@ import {
   type TransactionResult,
   type Watch,
 } from "./etcd.ts";
-import { KeyReader, serverKey, SubnetKeys } from "./keys.ts";
-import { Mirror, spacesOf } from "./mirror.ts";
+import { type Fact, KeyReader, serverKey, SubnetKeys } from "./keys.ts";
+import { Mirror, spacesOf, type Told } from "./mirror.ts";
 import { Windows } from "./windows.ts";
 
 /** What the shared store is opened with. */
@@ -127,6 +138,9 @@ const PAGE_TIMEOUT = 5000;
 /** Transactions that write `free` keys at start, so many at once. */
 const FILLING = 4;
 
+/** The comparisons of each of their parts. */
+const FILL_COMPARES = 3;
+
 /** Clocks of servers may be so far apart, milliseconds; less for holds that are short. */
 const CLOCK_MARGIN = 10_000;
 const CLOCK_MARGIN_SHARE = 1 / 20;
@@ -134,19 +148,25 @@ const CLOCK_MARGIN_SHARE = 1 / 20;
 /** A lease that would be shorter is not worth an answer, milliseconds. */
 const SHORTEST_RIDE = 1000;
 
-export class EtcdStore implements LeaseStore {
+export class EtcdStore implements ManagedStore {
   readonly #options: EtcdStoreOptions;
   readonly #etcd: Etcd;
   readonly #clock: Clock;
-  readonly #reader: KeyReader;
-  readonly #spaces: ReadonlyMap<string, AddressSpace>;
+  /** As the configuration has them. */
+  #configured: readonly Subnet[];
+  #reader: KeyReader;
+  #spaces: ReadonlyMap<string, AddressSpace>;
   readonly #windows: Windows;
   readonly #unreadable = new Set<string>();
+  readonly #listeners = new Listeners();
   #mirror: Mirror;
+  /** The mirror that takes over as soon as it has all that this one has. */
+  #next: Mirror | undefined;
   /** Whether the mirror has everything and is being kept up. */
   #isWhole = false;
-  /** Whether the `free` keys that were missing have been written. */
-  #isFilled = false;
+  /** Whether there are subnets whose keys the mirror has not read. */
+  #isShort = false;
+  #filling: Promise<void> = Promise.resolve();
   #watch: Watch | undefined;
   #queue: Pending[] = [];
   #chores: Task[] = [];
@@ -200,6 +220,7 @@ export class EtcdStore implements LeaseStore {
     this.#options = options;
     this.#etcd = etcd;
     this.#clock = clock;
+    this.#configured = subnets;
     this.#reader = new KeyReader(prefix, subnets);
     this.#spaces = spacesOf(subnets);
     this.#windows = new Windows(etcd, clock, requestTimeout);
@@ -216,9 +237,27 @@ export class EtcdStore implements LeaseStore {
     return this.#mirror.unreadable;
   }
 
-  /** What the servers, this one included, say of themselves, by their ids. */
-  get servers(): ReadonlyMap<string, string> {
-    return this.#mirror.servers;
+  get subnets(): readonly Subnet[] {
+    return this.#mirror.subnets;
+  }
+
+  entries(): Iterable<Lease> {
+    return this.#mirror.entries();
+  }
+
+  amendments(): readonly Amendments[] {
+    return this.#configured.map(({ name = "" }) => this.#mirror.amendmentsOf(name));
+  }
+
+  subscribe(listener: (event: BookEvent) => void): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  servers(): readonly ServerEntry[] {
+    const { id: own } = this.#options.server;
+    return Array.from(this.#mirror.servers, ([id, text]) => {
+      return { id, isThis: id === own, about: aboutOf(text) };
+    });
   }
 
   status(): Required<StoreStatus> {
@@ -242,6 +281,26 @@ export class EtcdStore implements LeaseStore {
       );
       this.#start();
     });
+  }
+
+  async amend(amendments: readonly Amendment[]): Promise<readonly Amended[]> {
+    const results: Amended[] = [];
+    for (const amendment of amendments) results.push(await this.#amend(amendment));
+    // In force everywhere as soon as it is written; for what is new to be offered it needs keys.
+    if (results.some(({ kind }) => kind === "done")) await this.#evenOut();
+    return results;
+  }
+
+  reconfigure(subnets: readonly Subnet[]): void {
+    const { prefix } = this.#options;
+    this.#configured = subnets;
+    this.#reader = new KeyReader(prefix, subnets);
+    this.#spaces = spacesOf(subnets, this.#spaces);
+    const now = this.#clock.now();
+    if (this.#mirror.reconfigure(subnets, this.#spaces, this.#reader, now)) this.#isShort = true;
+    // Begun with what was configured before.
+    this.#next = undefined;
+    this.#wake();
   }
 
   due(now: number, limit: number): readonly Ipv4[] {
@@ -274,7 +333,7 @@ export class EtcdStore implements LeaseStore {
   // Operations ---------------------------------------------------------------------------------
 
   #submit(task: Operation, now: number, settle: (result: Result) => void): void {
-    const client = "client" in task ? task.client : undefined;
+    const client = "client" in task ? task.client : this.#holderOf(task);
     const isAlone = client === undefined || !this.#busy.has(client);
     if (task.kind === "bind" && isAlone && this.#trouble === undefined) {
       const covered = this.#covered(task, now);
@@ -295,6 +354,11 @@ export class EtcdStore implements LeaseStore {
       settle(result);
     };
     this.#queue.push({ task, now, settle: settleIt, attempts: 0 });
+  }
+
+  /** Whose address an operator takes back: until that is settled it may not go on with it. */
+  #holderOf(task: Operation): ClientKey | undefined {
+    return task.kind === "free" ? this.#mirror.ofAddress(task.address)?.client : undefined;
   }
 
   /** Sends off what may set off now. */
@@ -429,7 +493,7 @@ export class EtcdStore implements LeaseStore {
       else pending.settle(this.#without(pending.task, pending.now, reason));
     }
     // A transaction that writes nothing has the revision of what was written last, by anybody.
-    if (told.length > 0) this.#mirror.wrote(told, revision, now);
+    if (told.length > 0) this.#wrote(told, revision, now);
     for (const { pending, plan } of done) pending.settle(resultOf(plan.outcome));
     if (again.length > 0) this.#queue = again.concat(this.#queue);
   }
@@ -499,8 +563,80 @@ export class EtcdStore implements LeaseStore {
     return { kind: "done", lease, before: record, freed: undefined };
   }
 
+  /** Enters what has been written, in the mirror that is to come as well. */
+  #wrote(told: readonly Told[], revision: number, now: number): void {
+    this.#mirror.wrote(told, revision, now);
+    this.#next?.wrote(told, revision, now);
+  }
+
+  // Amendments ---------------------------------------------------------------------------------
+
+  /** Compares the keys that it changes; who was faster is heard, and it is thought over again. */
+  async #amend(amendment: Amendment): Promise<Amended> {
+    const { prefix, requestTimeout } = this.#options;
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      if (this.#isClosed) return { kind: "unknown", reason: "the lease book is closed" };
+      if (this.#trouble !== undefined) return { kind: "unknown", reason: this.#trouble };
+      const subnet = subnetFor(this.#configured, amendment);
+      if ("problem" in subnet) return { kind: "refused", problem: subnet.problem };
+      const name = subnet.name ?? "";
+      const mirror = this.#mirror;
+      if (mirror.isUnread(name)) return { kind: "unknown", reason: "its keys are being read" };
+      const before = mirror.amendmentsOf(name);
+      const proposal = propose(subnet, before, amendment);
+      if (proposal.kind === "refused") return proposal;
+      if (proposal.kind === "same") return { kind: "done" };
+      const keys = new SubnetKeys(prefix, name);
+      const changes = differences(before, proposal.amendments).map(({ name: key, text }) => {
+        return { name: key, key: keys.amendment(key), text };
+      });
+      const compare = changes.map(({ name: key, key: whole }): Compare => {
+        return { kind: "modified", key: whole, revision: mirror.amendmentRevision(name, key) };
+      });
+      const success = changes.map(({ key, text }): Step =>
+        text === undefined ? { kind: "delete", key } : { kind: "put", key, value: text }
+      );
+      const failure = changes.map(({ key }): Step => ({ kind: "get", key }));
+      try {
+        const result = await this.#etcd.transact({ compare, success, failure }, requestTimeout);
+        const { succeeded, results, revision } = result;
+        const now = this.#clock.now();
+        if (succeeded) {
+          const told = changes.flatMap(({ key, text }): Told[] => {
+            const fact = this.#reader.read(key, text);
+            // The subnet may have gone meanwhile.
+            if (fact === undefined) return [];
+            return [{ key, fact, revision: text === undefined ? 0 : revision, lease: undefined }];
+          });
+          this.#wrote(told, revision, now);
+          return { kind: "done" };
+        }
+        const read = changes.flatMap(({ key }, index) => {
+          const found = results[index];
+          return found?.kind === "get" ? [[key, found.found] as const] : [];
+        });
+        this.#mirror.learn(read, revision, now);
+      } catch (error) {
+        return { kind: "unknown", reason: messageOf(error) };
+      }
+    }
+    return { kind: "unknown", reason: "others change the same amendments all the time" };
+  }
+
+  /** Brings the `free` keys in line with pools that have changed. */
+  async #evenOut(): Promise<void> {
+    try {
+      while (this.#mirror.isUneven && this.#trouble === undefined) await this.#fill();
+    } catch (error) {
+      this.#fail(messageOf(error));
+    }
+  }
+
   #doChores(): void {
-    if (this.#trouble !== undefined || this.#chores.length > 0) return;
+    if (this.#trouble !== undefined) return;
+    // Another server has changed the pools.
+    if (this.#mirror.isUneven) this.#wake();
+    if (this.#chores.length > 0) return;
     for (const address of this.#mirror.lost) this.#chores.push({ kind: "restore", address });
     for (const address of this.#mirror.limbo(this.#clock.now())) {
       this.#chores.push({ kind: "reclaim", address });
@@ -530,7 +666,8 @@ export class EtcdStore implements LeaseStore {
     while (true) {
       // Servers that were cut off together do not come back in step.
       const rest = this.#trouble === undefined ? BEAT : RETRY * (0.5 + this.#options.random());
-      await this.#rest(rest, (wake) => this.#wakeUp = wake);
+      const isBehind = this.#trouble === undefined && (this.#isShort || this.#mirror.isUneven);
+      if (!isBehind) await this.#rest(rest, (wake) => this.#wakeUp = wake);
       if (this.#isClosed) return;
       try {
         await this.#comeUp();
@@ -542,8 +679,8 @@ export class EtcdStore implements LeaseStore {
 
   async #comeUp(): Promise<void> {
     const failures = this.#failures;
-    if (!this.#isWhole) await this.#load();
-    if (!this.#isFilled) await this.#fill();
+    if (!this.#isWhole || this.#isShort) await this.#load();
+    if (this.#mirror.isUneven) await this.#fill();
     await this.#beat();
     if (failures !== this.#failures || !this.#isWhole) return;
     this.#trouble = undefined;
@@ -580,10 +717,14 @@ export class EtcdStore implements LeaseStore {
     if (this.#mirror.revision >= revision) this.#currentAt = sent;
   }
 
-  /** Reads everything at one revision, in pages, and follows what comes after. */
+  /**
+   * Reads everything at one revision, in pages, and follows what comes after. While the mirror that
+   * there is is whole, it serves until the new one has all that it has.
+   */
   async #load(): Promise<void> {
     const { prefix } = this.#options;
     const end = endOfPrefix(prefix);
+    const reader = this.#reader;
     const mirror = this.#newMirror();
     const started = this.#clock.elapsed();
     let revision = 0;
@@ -594,31 +735,61 @@ export class EtcdStore implements LeaseStore {
       more = page.more;
       if (more) from = page.found.at(-1)!.key + "\0";
     }
+    // Configured otherwise meanwhile.
+    if (reader !== this.#reader) return await this.#load();
     mirror.loaded(revision, this.#clock.now());
+    // From here on it enters what is written; what was in between comes through the watch.
+    this.#next = mirror;
     for (const key of this.#unreadable) {
       if (!mirror.unreadable.has(key)) this.#unreadable.delete(key);
     }
+    const target = this.#isWhole ? this.#mirror.newest : 0;
+    this.#follow(mirror, revision);
+    const deadline = this.#clock.elapsed() + ECHO;
+    while (mirror.revision < target && this.#isWhole && !this.#isClosed) {
+      const left = deadline - this.#clock.elapsed();
+      if (reader !== this.#reader) break;
+      if (left <= 0) this.#isWhole = false;
+      else await this.#rest(left, (wake) => this.#onProgress = wake);
+    }
+    if (reader !== this.#reader) return await this.#load();
+    // Neither has all: the one that there was is followed no more, the other not far enough.
+    if (mirror.revision < target) throw new Error("etcd's watch is silent or has ended");
+    this.#take(mirror, started);
+  }
+
+  /** Puts a mirror in the place of the one before, and tells what is different in it. */
+  #take(mirror: Mirror, started: number): void {
+    const before = this.#mirror;
     this.#mirror = mirror;
     this.#currentAt = started;
+    this.#next = undefined;
     this.#isWhole = true;
-    this.#isFilled = false;
-    this.#follow(revision);
+    this.#isShort = false;
+    mirror.speak(before.revision > 0 ? before : undefined);
   }
 
   #newMirror(): Mirror {
-    const { prefix, subnets, onNotice } = this.#options;
-    return new Mirror(prefix, subnets, this.#spaces, this.#reader, (key, reason) => {
+    const { prefix, onNotice } = this.#options;
+    const notice = (key: string, reason: string) => {
       if (this.#unreadable.has(key)) return;
       this.#unreadable.add(key);
       onNotice?.(`cannot make sense of ${JSON.stringify(key)}: ${reason}; left alone, not leased`);
-    });
+    };
+    return new Mirror(
+      prefix,
+      this.#configured,
+      this.#spaces,
+      this.#reader,
+      this.#listeners,
+      notice,
+    );
   }
 
   /** Follows changes after a revision. A watch that ends is taken up where it ended. */
-  #follow(revision: number): void {
+  #follow(mirror: Mirror, revision: number): void {
     this.#watch?.close();
     const { prefix } = this.#options;
-    const mirror = this.#mirror;
     const following = {};
     this.#following = following;
     this.#watch = this.#etcd.watch(prefix, endOfPrefix(prefix), revision + 1, {
@@ -629,7 +800,7 @@ export class EtcdStore implements LeaseStore {
       },
       ended: (reason) => {
         if (this.#following !== following || this.#isClosed) return;
-        if (mirror.revision > revision) return this.#follow(mirror.revision);
+        if (mirror.revision > revision) return this.#follow(mirror, mirror.revision);
         this.#isWhole = false;
         this.#onProgress?.();
         this.#fail(`etcd's watch has ended: ${reason}; reading the lease book again`);
@@ -637,36 +808,80 @@ export class EtcdStore implements LeaseStore {
     });
   }
 
-  /** Writes the `free` keys that are missing. Servers that start together begin in other places. */
-  async #fill(): Promise<void> {
+  /**
+   * Writes the `free` keys that are missing, and deletes those of ranges that have left the pools.
+   * Servers that start together begin in other places.
+   */
+  #fill(): Promise<void> {
+    // One at a time: what one is about to delete the next may have to write.
+    const filling = this.#filling.then(() => this.#fillNow());
+    this.#filling = filling.catch(() => {});
+    return filling;
+  }
+
+  async #fillNow(): Promise<void> {
     const mirror = this.#mirror;
-    const missing = [...mirror.missing()];
+    mirror.even(true);
+    try {
+      await this.#fillGaps(mirror);
+    } catch (error) {
+      mirror.even(false);
+      throw error;
+    }
+  }
+
+  async #fillGaps(mirror: Mirror): Promise<void> {
+    const retired = mirror.retired();
+    const work = [
+      ...Array.from(mirror.missing(), (place) => ({ ...place, isMissing: true })),
+      ...Array.from(mirror.surplus(retired), (place) => ({ ...place, isMissing: false })),
+    ];
     const { prefix, random, maxTransactionOperations = 128, requestTimeout } = this.#options;
     const timeout = Math.max(requestTimeout, PAGE_TIMEOUT);
     const keys = new Map(
       [...this.#spaces.keys()].map((name) => [name, new SubnetKeys(prefix, name)]),
     );
-    const size = Math.max(1, maxTransactionOperations - 2);
-    const first = Math.floor(random() * missing.length);
+    const size = Math.max(1, maxTransactionOperations - FILL_COMPARES);
+    const first = Math.floor(random() * work.length);
     let taken = 0;
-    const next = (): Step[] => {
+    const next = () => {
       const steps: Step[] = [];
-      while (steps.length < size && taken < missing.length) {
-        const { subnet, address } = missing[(first + taken++) % missing.length]!;
-        // Another server may have written it meanwhile.
-        if (mirror.isMissing(subnet, address)) {
-          steps.push(freeStep(keys.get(subnet)!, address));
+      const facts: Extract<Fact, { kind: "free" }>[] = [];
+      while (steps.length < size && taken < work.length) {
+        const { subnet, address, isMissing } = work[(first + taken++) % work.length]!;
+        if (!mirror.hasSubnet(subnet)) continue;
+        // Another server may have done it meanwhile.
+        if (isMissing ? !mirror.isMissing(subnet, address) : !mirror.isSurplus(subnet, address)) {
+          continue;
         }
+        const subnetKeys = keys.get(subnet)!;
+        const { recordRevision } = mirror.slot(address);
+        steps.push(
+          isMissing
+            ? freeStep(subnetKeys, address, recordRevision)
+            : unfreeStep(subnetKeys, address),
+        );
+        facts.push({ kind: "free", subnet, address, there: isMissing });
       }
-      return steps;
+      return { steps, facts };
     };
-    const work = async () => {
-      for (let steps = next(); steps.length > 0; steps = next()) {
-        await this.#etcd.transact({ compare: [], success: steps, failure: [] }, timeout);
+    const worker = async () => {
+      for (let { steps, facts } = next(); steps.length > 0; { steps, facts } = next()) {
+        const { results, revision } = await this.#etcd.transact(
+          { compare: [], success: steps, failure: [] },
+          timeout,
+        );
+        const told = facts.flatMap((fact, index): Told[] => {
+          const result = results[index];
+          if (result?.kind !== "txn" || !result.result.succeeded) return [];
+          const key = keys.get(fact.subnet)!.free(fact.address);
+          return [{ key, fact, revision: fact.there ? revision : 0, lease: undefined }];
+        });
+        if (told.length > 0) this.#wrote(told, revision, this.#clock.now());
       }
     };
-    await Promise.all(Array.from({ length: FILLING }, work));
-    this.#isFilled = true;
+    await Promise.all(Array.from({ length: FILLING }, worker));
+    mirror.evened(retired);
   }
 
   /** Waits, unless what it hands out is called. */
@@ -687,15 +902,37 @@ export class EtcdStore implements LeaseStore {
   }
 }
 
-/** A transaction that frees an address nobody has, unless it is free or has been leased since. */
-function freeStep(keys: SubnetKeys, address: Ipv4): Step {
+/**
+ * A transaction that frees an address nobody has, unless it is free, or something has become of it
+ * since: whatever does is recorded.
+ */
+function freeStep(keys: SubnetKeys, address: Ipv4, recordRevision: number): Step {
   const free = keys.free(address);
   const compare = [
     { kind: "absent", key: free },
     { kind: "absent", key: keys.leased(address) },
+    { kind: "modified", key: keys.record(address), revision: recordRevision },
   ] as const;
   const put: Step = { kind: "put", key: free, value: keys.text(address) };
   return { kind: "txn", txn: { compare, success: [put], failure: [] } };
+}
+
+/** A transaction that takes the `free` key from an address, if it is still there as it was. */
+function unfreeStep(keys: SubnetKeys, address: Ipv4): Step {
+  const free = keys.free(address);
+  const compare = [{ kind: "value", key: free, value: keys.text(address) }] as const;
+  return { kind: "txn", txn: { compare, success: [{ kind: "delete", key: free }], failure: [] } };
+}
+
+/** What a server says of itself, without what its entry says already. */
+function aboutOf(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const { id: _id, beat: _beat, ...about } = JSON.parse(text);
+    return about;
+  } catch {
+    // Another program's, or another version's: it is there, and that is all one can say.
+    return {};
+  }
 }
 
 function scopeOf(task: Task): (Ipv4 | string)[] {

@@ -6,7 +6,16 @@
 
 import type { Clock } from "../../../lib/config/clock.ts";
 import type { Subnet } from "../../../lib/config/model.ts";
-import type { LeaseStore, LeaseView, Operation, Result } from "../../../lib/lease/store.ts";
+import type { Lease } from "../../../lib/lease/lease.ts";
+import type {
+  Amended,
+  Amendment,
+  Amendments,
+  BookEvent,
+  ManagedStore,
+  ServerEntry,
+} from "../../../lib/lease/management.ts";
+import type { LeaseView, Operation, Result } from "../../../lib/lease/store.ts";
 import type {
   Etcd,
   LeaseId,
@@ -137,7 +146,7 @@ export class Hasty implements Etcd {
  * A store whose time is what the contract's calls say it is: whenever that goes on, all TTLs fire,
  * early ones included, so that the records alone keep addresses from others.
  */
-export class Timed implements LeaseStore {
+export class Timed implements ManagedStore {
   readonly #store: EtcdStore;
   readonly #etcd: Hasty;
   readonly #setClock: (now: number) => void;
@@ -167,6 +176,34 @@ export class Timed implements LeaseStore {
     });
     await this.#gate;
     return await results!;
+  }
+
+  get subnets(): readonly Subnet[] {
+    return this.#store.subnets;
+  }
+
+  entries(): Iterable<Lease> {
+    return this.#store.entries();
+  }
+
+  amend(amendments: readonly Amendment[]): Promise<readonly Amended[]> {
+    return this.#store.amend(amendments);
+  }
+
+  amendments(): readonly Amendments[] {
+    return this.#store.amendments();
+  }
+
+  reconfigure(subnets: readonly Subnet[]): void {
+    this.#store.reconfigure(subnets);
+  }
+
+  subscribe(listener: (event: BookEvent) => void): () => void {
+    return this.#store.subscribe(listener);
+  }
+
+  servers(): readonly ServerEntry[] {
+    return this.#store.servers();
   }
 
   due(now: number, limit: number): readonly Ipv4[] {

@@ -7,19 +7,28 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { LeaseStore, Operation, Result } from "../../../lib/lease/store.ts";
+import type { Amendment, ManagedStore } from "../../../lib/lease/management.ts";
+import type { Operation, Result } from "../../../lib/lease/store.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../../../lib/wire/address.ts";
 import {
+  addPool,
   bind,
   clientKey,
   clientNumber,
   decline,
+  enter,
   EPOCH,
+  free,
   release,
+  removePool,
+  reservation,
+  reserve,
   subnetOf,
+  unreserve,
 } from "../../lease/fixtures.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { type Connection, FakeEtcd, type Fate } from "./fake_etcd.ts";
+import { Picture } from "../picture.ts";
 import { openStore } from "./fixtures.ts";
 
 const LEASE = 60_000;
@@ -31,6 +40,13 @@ const event = fc.record({
   kind: fc.oneof(
     { weight: 12, arbitrary: fc.constantFrom("bind" as const, "renew" as const) },
     { weight: 3, arbitrary: fc.constantFrom("release" as const, "decline" as const) },
+    { weight: 3, arbitrary: fc.constantFrom("free" as const, "enter" as const) },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom(
+        ...["reserve", "unreserve", "add-pool", "remove-pool", "reconfigure"] as const,
+      ),
+    },
     { weight: 10, arbitrary: fc.constantFrom("wait" as const, "wait" as const, "expire" as const) },
     { weight: 8, arbitrary: fc.constant("settle" as const) },
     { weight: 1, arbitrary: fc.constantFrom("hold" as const, "cut" as const, "revoke" as const) },
@@ -94,13 +110,14 @@ async function play(
   holdFactors: readonly number[],
   mostClaims: number,
   delays: readonly number[],
-): Promise<{ readonly done: number; ridden: number }> {
+): Promise<{ readonly done: number; readonly ridden: number; readonly entered: number }> {
   const clock = new FakeClock(EPOCH);
   const etcd = new FakeEtcd(clock);
   const fates: Fate[] = [];
   const subnet = subnetOf({ pools: ["10.0.0.10-10.0.0.12"] });
+  const smaller = subnetOf({ pools: ["10.0.0.11-10.0.0.11"], exclusions: ["10.0.0.13"] });
   const connections: Connection[] = [];
-  const stores: LeaseStore[] = [];
+  const stores: ManagedStore[] = [];
   let calls = 0;
   /** Calls and answers overtake each other. */
   const pause = async () => {
@@ -117,13 +134,14 @@ async function play(
       }),
     );
   }
+  const pictures = stores.map((store) => new Picture(store));
   const judge = new Judge();
   const cut = [false, false];
   /** Clients with a message on its way: they wait for its answer, or give up. */
   const asking = new Set<string>();
   const asked: Promise<unknown>[] = [];
   let broken: unknown;
-  let [done, ridden] = [0, 0];
+  let [done, ridden, entered] = [0, 0, 0];
   const ask = (server: number, operation: Operation, hear: (result: Result) => void) => {
     const now = clock.now();
     const heard = stores[server]!.commit([operation], now).then(([result]) => hear(result!));
@@ -176,6 +194,31 @@ async function play(
         ask(own.server, { ...given, servers }, () => {});
         break;
       }
+      case "free":
+        // Its client is told nothing, and goes on with what it has.
+        ask(server, free(formatIpv4(address)), () => {});
+        break;
+      case "enter": {
+        if (asking.has(client)) break;
+        asking.add(client);
+        const entry = enter(client, formatIpv4(address), now - LEASE, now + LEASE);
+        ask(server, entry, (result) => {
+          asking.delete(client);
+          if (result.kind !== "done") return;
+          entered++;
+          judge.told(client, address, clock.now(), now + LEASE, server);
+        });
+        break;
+      }
+      case "reserve":
+      case "unreserve":
+      case "add-pool":
+      case "remove-pool":
+        asked.push(stores[server]!.amend([amendmentOf(kind, client, last)], now));
+        break;
+      case "reconfigure":
+        stores[server]!.reconfigure([last === 10 ? smaller : subnet], now);
+        break;
       case "expire":
         for (const store of stores) {
           const due = store.due(now, 10);
@@ -211,12 +254,17 @@ async function play(
     }
   }
   for (const connection of connections) connection.cut(false);
+  for (const store of stores) store.reconfigure([subnet], clock.now());
   await clock.pass(15_000);
   await Promise.all(asked);
   if (broken !== undefined) throw broken;
   for (const store of stores) {
     assert.equal(store.trouble(), undefined);
-    for (const other of stores) assert.deepEqual(store.view.counts(""), other.view.counts(""));
+    for (const other of stores) {
+      assert.deepEqual(store.view.counts(""), other.view.counts(""));
+      assert.deepEqual(store.subnets, other.subnets);
+    }
+    for (const picture of pictures) picture.compare();
     for (let number = 1; number <= 4; number++) {
       const client = clientNumber(number);
       const own = judge.addressOf(client, clock.now());
@@ -228,11 +276,22 @@ async function play(
     await clock.pass(100);
     await closing;
   }
-  return { done, ridden };
+  return { done, ridden, entered };
+}
+
+function amendmentOf(
+  kind: "reserve" | "unreserve" | "add-pool" | "remove-pool",
+  client: string,
+  last: number,
+): Amendment {
+  if (kind === "reserve") return reserve(client, reservation(`10.0.0.${last}`));
+  if (kind === "unreserve") return unreserve(client);
+  const range = `10.0.0.${last}-10.0.0.${last + 1}`;
+  return kind === "add-pool" ? addPool(range) : removePool(range);
 }
 
 Deno.test("EtcdStore: two servers, lost answers and lagging mirrors never double an address", async () => {
-  let [done, ridden] = [0, 0];
+  let [done, ridden, entered] = [0, 0, 0];
   await fc.assert(
     fc.asyncProperty(
       fc.array(event, { minLength: 10, maxLength: 120, size: "max" }),
@@ -244,10 +303,12 @@ Deno.test("EtcdStore: two servers, lost answers and lagging mirrors never double
         const result = await play(events, holdFactors, mostClaims, delays);
         done += result.done;
         ridden += result.ridden;
+        entered += result.entered;
       },
     ),
     { numRuns: 1000 },
   );
   assert.ok(done > 150, `only ${done} leases were made`);
+  assert.ok(entered > 20, `only ${entered} leases were entered`);
   assert.ok(ridden > 5, `only ${ridden} renewals were answered without writing`);
 });

@@ -10,6 +10,7 @@
 import type { ClientKey, Lease } from "../../../lib/lease/lease.ts";
 import type { KeyValue, LeaseId } from "../../../lib/store/etcd/etcd.ts";
 import { KeyReader, SubnetKeys, writeRecord } from "../../../lib/store/etcd/keys.ts";
+import { Listeners } from "../../../lib/store/listeners.ts";
 import { Mirror, spacesOf } from "../../../lib/store/etcd/mirror.ts";
 import { formatIpv4, type Ipv4, type Mac, parseIpv4 } from "../../../lib/wire/address.ts";
 import { clientNumber, EPOCH, macOf, subnetOf } from "../../lease/fixtures.ts";
@@ -76,6 +77,7 @@ const mirror = new Mirror(
   [subnet],
   spacesOf([subnet]),
   new KeyReader(PREFIX, [subnet]),
+  new Listeners(),
   (key, reason) => console.log(key, reason),
 );
 for (const pair of pairs()) mirror.load(pair);

@@ -285,7 +285,7 @@ Deno.test("EtcdStore: a lease of the original's is offered to its client and ren
   const { store, device } = await serve(site);
   leaseAsOriginal(site, "aa:02", "10.0.0.12", 3600);
   await site.clock.turn();
-  assert.deepEqual(store.view.counts(""), { free: 2, bound: 2, declined: 0 });
+  assert.deepEqual(store.view.counts(""), { free: 2, bound: 2, declined: 0, freed: 0 });
   for (const [name, address] of [["aa:01", "10.0.0.13"], ["aa:02", "10.0.0.12"]] as const) {
     const client = device(name);
     assert.equal(await client.discover(), address);
@@ -311,7 +311,7 @@ Deno.test("EtcdStore: a lease of the original's is released, declined, and left 
   await site.clock.turn();
   const { freed } = await site.done(store, bind("aa:01", "10.0.0.11", site.now + HOUR));
   assert.equal(freed?.address, parseIpv4("10.0.0.10"));
-  assert.deepEqual(store.view.counts(""), { free: 3, bound: 1, declined: 0 });
+  assert.deepEqual(store.view.counts(""), { free: 3, bound: 1, declined: 0, freed: 0 });
 });
 
 Deno.test("EtcdStore: a lease of the original's that runs out is free again", async () => {
@@ -325,7 +325,7 @@ Deno.test("EtcdStore: a lease of the original's that runs out is free again", as
   await site.pass(2 * HOUR - MINUTE);
   assert.equal(store.view.counts("").bound, 2);
   await site.pass(2 * MINUTE);
-  assert.deepEqual(store.view.counts(""), { free: 4, bound: 0, declined: 0 });
+  assert.deepEqual(store.view.counts(""), { free: 4, bound: 0, declined: 0, freed: 0 });
   for (const address of ["10.0.0.10", "10.0.0.11"]) {
     assert.equal(site.etcd.get(free(address))?.value, address);
   }
