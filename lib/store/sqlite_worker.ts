@@ -5,14 +5,20 @@
  */
 
 import { messageOf } from "../config/operator_error.ts";
-import { type Entry, type LeaseRow, SqliteFile } from "./sqlite_file.ts";
+import { type BookTime, type Entry, type LeaseRow, SqliteFile } from "./sqlite_file.ts";
 
 export type Request =
-  | { readonly kind: "open"; readonly path: string; readonly owner: string }
+  | {
+    readonly kind: "open";
+    readonly path: string;
+    readonly owner: string;
+    readonly time: BookTime | undefined;
+  }
   | { readonly kind: "append"; readonly changes: string }
+  | { readonly kind: "move"; readonly changes: string; readonly time: BookTime | undefined }
   | { readonly kind: "fold"; readonly entries: readonly Entry[]; readonly cutTo: number }
   | { readonly kind: "probe" }
-  | { readonly kind: "close" };
+  | { readonly kind: "close"; readonly time: BookTime | undefined };
 
 /** What came of a request: durable by now, or an error's message. */
 export type Response =
@@ -32,10 +38,13 @@ function handle(request: Request): Response {
   let rows: LeaseRow[] = [];
   switch (request.kind) {
     case "open":
-      ({ file, rows } = SqliteFile.read(request.path, request.owner));
+      ({ file, rows } = SqliteFile.read(request.path, request.owner, request.time));
       break;
     case "append":
       row = file.append(request.changes);
+      break;
+    case "move":
+      row = file.move(request.changes, request.time);
       break;
     case "fold":
       file.fold(request.entries, request.cutTo);
@@ -44,7 +53,7 @@ function handle(request: Request): Response {
       file.probe();
       break;
     case "close":
-      file.close();
+      file.close(request.time);
   }
   return { ok: true, row, rows };
 }

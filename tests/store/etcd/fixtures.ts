@@ -173,6 +173,10 @@ export class Timed implements LeaseStore {
     return this.#store.due(now, limit);
   }
 
+  clockSet(by: number): Promise<void> {
+    return this.#store.clockSet(by);
+  }
+
   trouble(): string | undefined {
     return this.#store.trouble();
   }
