@@ -58,8 +58,10 @@ async function permissions(args: Arguments, build: BuildFor): Promise<string[]> 
   const resolution = await readConfiguration(args.flags, processEdges, { elsewhere: true });
   const problems = [...args.problems, ...(resolution.ok ? [] : resolution.problems)];
   if (!resolution.ok || problems.length > 0) throw new Refusal(problems);
-  const { config } = resolution;
-  return config.trial ? generalPermissions(build) : permissionsFor(config, build);
+  const { config, settings } = resolution;
+  if (config.trial) return generalPermissions(build);
+  const password = settings.etcdPasswordFile.value;
+  return permissionsFor(config, build, password === undefined ? [] : [password]);
 }
 
 /** Does it. @returns the exit code. */

@@ -50,8 +50,16 @@ function libraries(arch: string): string[] {
   return [`/lib/${arch}-linux-gnu/libc.so.6`, "/lib64/libc.so.6", "/usr/lib/libc.so.6"];
 }
 
-/** What the server of one site needs, and nothing else. */
-export function permissionsFor(config: ServerConfig, build: BuildFor): string[] {
+/**
+ * What the server of one site needs, and nothing else.
+ *
+ * @param secrets Files that its settings are read from, besides the configuration file.
+ */
+export function permissionsFor(
+  config: ServerConfig,
+  build: BuildFor,
+  secrets: readonly string[] = [],
+): string[] {
   const { interfaces, subnets, port, clientPort, admin, store, hooks } = config;
   const net = new Set<string>();
   const [read, write] = [new Set<string>(), new Set<string>()];
@@ -86,7 +94,7 @@ export function permissionsFor(config: ServerConfig, build: BuildFor): string[] 
     if (!within(path, write)) keep(path);
     if (knowsUnixSockets(build)) net.add(`unix:${path}`);
   }
-  for (const path of [config.file, admin.tls?.cert, admin.tls?.key]) {
+  for (const path of [config.file, ...secrets, admin.tls?.cert, admin.tls?.key]) {
     if (path !== undefined && !within(path, read)) read.add(path);
   }
   const run = new Set<string>();

@@ -63,26 +63,32 @@ Deno.test("permissionsFor: no flag grants everything of its kind", () => {
 });
 
 Deno.test("permissionsFor: etcd's endpoints and files, and no directory for a book", () => {
-  const flags = permissionsFor({
-    ...SITE,
-    store: {
-      kind: "etcd",
-      endpoints: ["https://etcd1.lan:2379", "10.0.0.6"],
-      srv: "example.net",
-      username: undefined,
-      password: undefined,
-      ca: "/etc/etcdhcp/ca.pem",
-      cert: undefined,
-      key: undefined,
-      prefix: "etcdhcp::",
+  const flags = permissionsFor(
+    {
+      ...SITE,
+      store: {
+        kind: "etcd",
+        endpoints: ["https://etcd1.lan:2379", "10.0.0.6"],
+        srv: "example.net",
+        username: undefined,
+        password: undefined,
+        ca: "/etc/etcdhcp/ca.pem",
+        cert: undefined,
+        key: undefined,
+        prefix: "etcdhcp::",
+      },
+      admin: { ...SITE.admin, tokenFile: "/var/lib/etcdhcp/admin-token" },
     },
-    admin: { ...SITE.admin, tokenFile: "/var/lib/etcdhcp/admin-token" },
-  }, BUILD);
+    BUILD,
+    ["/etc/etcdhcp/password"],
+  );
   const net = granted(flags, "net")!;
   for (const address of ["etcd1.lan:2379", "10.0.0.6:2379", "example.net", "*.example.net"]) {
     assert.ok(net.includes(address), address);
   }
-  assert.ok(granted(flags, "read")!.includes("/etc/etcdhcp/ca.pem"));
+  for (const path of ["/etc/etcdhcp/ca.pem", "/etc/etcdhcp/password"]) {
+    assert.ok(granted(flags, "read")!.includes(path), path);
+  }
   assert.ok(!granted(flags, "write")!.includes("/etc/etcdhcp/ca.pem"));
   assert.ok(!granted(flags, "write")!.includes("/srv/book"));
   assert.ok(granted(flags, "env")!.includes("GRPC_*"));
