@@ -9,11 +9,16 @@ import { run } from "./process.ts";
 const ROOT = new URL("../../", import.meta.url).pathname;
 const COMPILE = ["run", "-A", `${ROOT}scripts/compile.ts`];
 
-/** A site on 10.6.9.1/24 that keeps everything in one directory. */
-export function siteFile(directory: string): string {
+/**
+ * A site on 10.6.9.1/24 that keeps everything in one directory.
+ *
+ * @param elsewhere Whether something else keeps other interfaces' packets away.
+ */
+export function siteFile(directory: string, elsewhere: boolean): string {
   return `
 [server]
 interfaces = ["lan0=10.6.9.1/24"]
+confined-elsewhere = ${elsewhere}
 [store]
 path = "${directory}/leases.db"
 [admin]

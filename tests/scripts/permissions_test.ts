@@ -76,6 +76,8 @@ Deno.test("permissionsFor: etcd's endpoints and files, and no directory for a bo
         cert: undefined,
         key: undefined,
         prefix: "etcdhcp::",
+        holdFactor: 2,
+        skipRenewals: true,
       },
       admin: { ...SITE.admin, tokenFile: "/var/lib/etcdhcp/admin-token" },
     },

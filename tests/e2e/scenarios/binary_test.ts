@@ -15,11 +15,14 @@ import { Server } from "../server.ts";
 import { buildLan } from "./lan.ts";
 
 /** An empty directory for the site, and its configuration outside of it. */
-async function makeSite(lab: Lab): Promise<{ directory: string; config: string }> {
+async function makeSite(
+  lab: Lab,
+  elsewhere = false,
+): Promise<{ directory: string; config: string }> {
   const directory = `${lab.directory}/site`;
   const config = `${lab.directory}/site.toml`;
   await Deno.mkdir(directory);
-  await Deno.writeTextFile(config, siteFile(directory));
+  await Deno.writeTextFile(config, siteFile(directory, elsewhere));
   await Deno.writeTextFile(`${lab.directory}/secret`, "");
   return { directory, config };
 }
@@ -46,22 +49,26 @@ scenario(
   },
 );
 
-scenario("Under a site's permissions the server serves", ["udhcpc"], async (lab) => {
-  const { directory, config } = await makeSite(lab);
-  const root = new URL("../../../", import.meta.url).pathname;
-  // A binary has its thread's code inside; from source it reads files.
-  const flags = (await sitePermissions(config)).map((flag) =>
-    flag.startsWith("--allow-read=") ? `${flag},${root}lib` : flag
-  );
-  await serveAClient(lab, directory, [
-    Deno.execPath(),
-    "run",
-    ...flags,
-    `${root}main.ts`,
-    "--config",
-    config,
-  ]);
-});
+for (const elsewhere of [false, true]) {
+  const how = elsewhere ? "without FFI, being confined elsewhere" : "with FFI";
+  scenario(`Under a site's permissions the server serves, ${how}`, ["udhcpc"], async (lab) => {
+    const { directory, config } = await makeSite(lab, elsewhere);
+    const root = new URL("../../../", import.meta.url).pathname;
+    // A binary has its thread's code inside; from source it reads files.
+    const flags = (await sitePermissions(config)).map((flag) =>
+      flag.startsWith("--allow-read=") ? `${flag},${root}lib` : flag
+    );
+    assert.equal(flags.some((flag) => flag.startsWith("--allow-ffi")), !elsewhere);
+    await serveAClient(lab, directory, [
+      Deno.execPath(),
+      "run",
+      ...flags,
+      `${root}main.ts`,
+      "--config",
+      config,
+    ]);
+  });
+}
 
 const missing = await whyNoCompiler();
 const title = "A binary made for a site serves a client from an empty directory";
