@@ -83,8 +83,9 @@ export function permissionsFor(
   } else {
     env.push("GRPC_*");
     for (const endpoint of store.endpoints) net.add(endpointAddress(endpoint));
-    // The names that its records will have are not known here: those below it may be used.
-    if (store.srv !== undefined) net.add(store.srv).add(`*.${store.srv}`);
+    // The names that its records will have are not known here: those below it may be used. The
+    // records are asked of whatever name server the machine has.
+    if (store.srv !== undefined) net.add(store.srv).add(`*.${store.srv}`).add("0.0.0.0/0:53");
     for (const path of [store.ca, store.cert, store.key]) if (path !== undefined) read.add(path);
   }
   if (!within(admin.tokenFile, read)) keep(dirname(admin.tokenFile));
@@ -121,14 +122,14 @@ export function permissionsFor(
 /**
  * What a program needs that is not made for one site: any network to serve, but only DHCP's ports
  * there; files below the current directory and where the system keeps such things; etcd by address
- * at its usual port.
+ * at its usual port, and name servers.
  */
 export function generalPermissions(build: BuildFor): string[] {
   const files = [".", "/var/lib/etcdhcp", "/run", "/tmp"];
   const unix = [NOTIFY_SOCKET, NOTIFY_FROM].map((path) => `unix:${path}`);
   return flagsOf({
     net: [
-      ...["127.0.0.0/8", "[::1]", "0.0.0.0/0:67", "0.0.0.0/0:68", "0.0.0.0/0:2379"],
+      ...["127.0.0.0/8", "[::1]", "0.0.0.0/0:67", "0.0.0.0/0:68", "0.0.0.0/0:2379", "0.0.0.0/0:53"],
       ...["0.0.0.0:6767", "0.0.0.0:6868", BROADCAST, "0.0.0.0:9842", "[::]:9842"],
       ...(knowsUnixSockets(build) ? unix : []),
     ],
