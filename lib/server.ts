@@ -104,6 +104,10 @@ export class Server {
   #stopRounds: (() => void) | undefined;
   #commits = new Set<Promise<void>>();
   #expiring = false;
+  /** When the last round was, by the clock's `elapsed`. */
+  #turned = 0;
+  /** The ports whose loop is handling what has come, and since when. */
+  readonly #handling = new Map<ServedPort, number>();
 
   constructor(parts: ServerParts) {
     this.#parts = parts;
@@ -114,6 +118,7 @@ export class Server {
   /** Starts to answer. A store that is not there yet is in trouble from the start. */
   start(): void {
     this.#noteTrouble(this.#parts.store.trouble());
+    this.#turned = this.#parts.clock.elapsed();
     for (const at of this.#parts.ports) this.#listen(at);
     this.#stopRounds = this.#parts.clock.every(ROUND, () => this.#round());
   }
@@ -123,6 +128,26 @@ export class Server {
     const reasons = this.#parts.ports.map(({ port }) => port.trouble());
     const all = [...reasons, this.#trouble, this.#stopping ? "stopping" : undefined];
     return all.filter((reason) => reason !== undefined);
+  }
+
+  /**
+   * Whether the server turns: its round took place within so many milliseconds, and the loop of
+   * each port went back to waiting for datagrams. A loop that waits because none come is well.
+   */
+  alive(within: number): boolean {
+    const since = this.#parts.clock.elapsed() - within;
+    if (this.#turned < since) return false;
+    return [...this.#handling.values()].every((started) => started >= since);
+  }
+
+  /**
+   * Says that the clock has been set, by so many milliseconds: the store moves what it has, and
+   * offers are forgotten, which harms nobody. To be called in the turn in which the clock is.
+   */
+  clockSet(by: number): void {
+    this.#offers = new Map();
+    this.#fitOffers();
+    this.#parts.store.clockSet(by);
   }
 
   /** Whether the store could commit when it was last tried. */
@@ -167,7 +192,9 @@ export class Server {
   async #listen(at: ServedPort): Promise<void> {
     const { clock } = this.#parts;
     while (!this.#stopping) {
+      this.#handling.delete(at);
       await at.port.arrival();
+      this.#handling.set(at, clock.elapsed());
       while (this.#claims >= MOST_CLAIMS) await Promise.race(this.#commits);
       if (this.#stopping) return;
       const slice = at.port.take(SLICE);
@@ -310,12 +337,13 @@ export class Server {
   /** Once a second: expired offers, expired leases, full pools, a store in trouble. */
   #round(): void {
     const { clock, store } = this.#parts;
+    this.#turned = clock.elapsed();
     const now = clock.now();
     if (store.subnets !== this.#subnets) this.#fitOffers();
     for (const offers of this.#offers.values()) offers.expire(now);
     this.#noteTrouble(store.trouble());
     if (this.#trouble === undefined) this.#judgePools(now);
-    this.#expire(now);
+    this.#expire();
   }
 
   /** Every server judges; the first of those that share the book tells. */
@@ -328,12 +356,14 @@ export class Server {
     for (const crossing of crossings) onEvent({ kind: "pool.threshold", ...crossing, at: now });
   }
 
-  async #expire(now: number): Promise<void> {
-    const { store } = this.#parts;
+  async #expire(): Promise<void> {
+    const { store, clock } = this.#parts;
     if (this.#expiring) return;
     this.#expiring = true;
     try {
       while (true) {
+        // Asked each time: by an instant from before the clock was set back, all would be over.
+        const now = clock.now();
         const due = store.due(now, MOST_EXPIRIES);
         if (due.length === 0) return;
         const operations = due.map((address): Operation => ({ kind: "expire", address }));

@@ -17,7 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["lib/config/"],
   ["lib/lease/"],
   ["lib/protocol/"],
-  ["lib/store/", "lib/net/", "lib/admin/"],
+  ["lib/store/", "lib/net/", "lib/admin/", "lib/notify/"],
   ["lib/server.ts"],
   ["lib/cli/"],
   ["main.ts"],

@@ -20,7 +20,7 @@ import { type Datagram, LARGEST_MESSAGE, type Port } from "../lib/net/port.ts";
 import type { Destination } from "../lib/protocol/outcome.ts";
 import { Server } from "../lib/server.ts";
 import { MemoryStore } from "../lib/store/memory.ts";
-import { formatIpv4, type Ipv4 } from "../lib/wire/address.ts";
+import { formatIpv4, type Ipv4, parseIpv4 } from "../lib/wire/address.ts";
 import { decodeMessage, encodeMessage, type Message } from "../lib/wire/message.ts";
 import { leaseTime, messageType, messageTypeName } from "../lib/wire/registry.ts";
 import {
@@ -39,11 +39,18 @@ import { readMessage } from "./protocol/conversation.ts";
 /** Time that passes when it is told to. */
 class FakeClock implements Clock {
   #elapsed = 0;
+  /** By how much the time of day has been set. */
+  #set = 0;
   readonly #rounds = new Set<{ readonly every: number; next: number; readonly call: () => void }>();
   readonly #sleepers = new Set<{ readonly until: number; readonly wake: () => void }>();
 
   now(): number {
-    return EPOCH + this.#elapsed;
+    return EPOCH + this.#set + this.#elapsed;
+  }
+
+  /** Sets the time of day, as whoever follows the machine's clock would. */
+  set(by: number): void {
+    this.#set += by;
   }
 
   elapsed(): number {
@@ -227,6 +234,10 @@ class SlowStore implements ManagedStore {
 
   due(now: number, limit: number): readonly Ipv4[] {
     return this.inner.due(now, limit);
+  }
+
+  clockSet(by: number): Promise<void> {
+    return this.inner.clockSet(by);
   }
 
   trouble(): string | undefined {
@@ -898,4 +909,86 @@ Deno.test("Server goes on after a store that breaks its promise never to reject"
   await bench.say(take("aa:01", "10.0.0.10"));
   assert.deepEqual(bench.replies, ["ACK 10.0.0.10 unconfigured"]);
   assert.ok(bench.log.of("error").length >= 1);
+});
+
+Deno.test("Server.alive while nothing comes, and while much does", async () => {
+  await using bench = new Bench();
+  await bench.clock.pass(60_000);
+  assert.ok(bench.server.alive(2000));
+  for (let i = 0; i < 10; i++) {
+    await bench.say("DISCOVER aa:01", take("aa:02", "10.0.0.11"));
+    await bench.clock.pass(1000);
+    assert.ok(bench.server.alive(2000));
+  }
+});
+
+Deno.test("Server.alive is false while the loop of one port is stuck, and true again after", async () => {
+  await using bench = new Bench();
+  bench.store.mood = "hold";
+  bench.port.deliver(...Array.from({ length: 2100 }, () => packet(take("aa:01", "10.0.0.10"))));
+  await bench.clock.pass(1000);
+  assert.ok(bench.port.waiting > 0, "the loop waits for the store");
+  assert.ok(bench.server.alive(5000));
+  await bench.clock.pass(10_000);
+  assert.ok(!bench.server.alive(5000));
+  bench.store.release();
+  await bench.settle();
+  await bench.clock.pass(1000);
+  assert.ok(bench.server.alive(5000));
+});
+
+Deno.test("Server.alive is false once its rounds have ended", async () => {
+  const bench = new Bench();
+  await bench.clock.pass(3000);
+  assert.ok(bench.server.alive(5000));
+  await bench.stop();
+  await bench.clock.pass(10_000);
+  assert.ok(!bench.server.alive(5000));
+});
+
+for (const years of [56, -56]) {
+  const what = years > 0 ? "forward" : "back";
+  Deno.test(`Server.clockSet: a clock set ${what} by 56 years neither ends nor prolongs leases`, async () => {
+    await using bench = new Bench();
+    const by = years * 365 * 86_400_000;
+    await bench.say(take("aa:01", "10.0.0.10"));
+    await bench.clock.pass(600_000);
+    bench.clock.set(by);
+    bench.server.clockSet(by);
+    await bench.clock.pass(5000);
+    const lease = () => bench.store.view.ofAddress(parseIpv4("10.0.0.10"))!;
+    assert.equal(lease().state, "bound");
+    assert.equal(Math.round((lease().expires - bench.clock.now()) / 1000), 3600 - 605);
+    await bench.say(take("aa:02", "10.0.0.10"));
+    assert.deepEqual(bench.replies, ["ACK 10.0.0.10 unconfigured", "NAK 0.0.0.0 broadcast"]);
+    await bench.clock.pass(2990_000);
+    assert.equal(lease().state, "bound");
+    await bench.clock.pass(10_000);
+    assert.equal(lease().state, "expired");
+  });
+}
+
+Deno.test("Server.clockSet: what was asked before counts by the clock of before", async () => {
+  await using bench = new Bench();
+  bench.store.mood = "hold";
+  await bench.say(take("aa:01", "10.0.0.10"));
+  const by = -365 * 86_400_000;
+  bench.clock.set(by);
+  bench.server.clockSet(by);
+  bench.store.release();
+  await bench.clock.pass(2000);
+  assert.deepEqual(bench.replies, ["ACK 10.0.0.10 unconfigured"]);
+  const lease = bench.store.view.ofAddress(parseIpv4("10.0.0.10"))!;
+  assert.equal(lease.state, "bound");
+  assert.ok(lease.expires - bench.clock.now() <= 3_600_000);
+});
+
+Deno.test("Server.clockSet: nothing that was offered is kept aside for years", async () => {
+  const subnet = subnetOf({ pools: ["10.0.0.10-10.0.0.10"] });
+  await using bench = new Bench({ subnet });
+  await bench.say("DISCOVER aa:01");
+  bench.clock.set(-1e12);
+  bench.server.clockSet(-1e12);
+  await bench.say("DISCOVER aa:02");
+  assert.deepEqual(bench.replies, ["OFFER 10.0.0.10 unconfigured", "OFFER 10.0.0.10 unconfigured"]);
 });

@@ -1,5 +1,6 @@
 /**
- * The log on stderr: one line an entry, as text for people or as JSON for programs.
+ * The log on stderr: one line an entry, as text for people, as JSON for programs, or for the
+ * journal, which keeps the time itself and takes the priority from a prefix (sd-daemon(3)).
  *
  * A busy server writes thousands of lines a second, so a line is formatted in one pass, lines of
  * one turn of the event loop are written together, and writing never holds up the caller. When the
@@ -14,6 +15,17 @@ import { quote } from "./quote.ts";
 /** How severe a line is; a lease event is an info line. */
 type Level = "error" | "warn" | "info" | "debug";
 
+/** What a line looks like. */
+export type LogFormat = "text" | "json" | "journal";
+
+/** Priorities of syslog(3), as the journal reads them from the beginning of a line. */
+const PRIORITIES: Readonly<Record<Level, string>> = {
+  error: "<3>",
+  warn: "<4>",
+  info: "<6>",
+  debug: "<7>",
+};
+
 /** What the log is written to. */
 export interface LineSink {
   /** Writes some of the bytes. @returns how many. */
@@ -22,7 +34,7 @@ export interface LineSink {
 
 /** How the log looks and how much it says. */
 export interface LogOptions {
-  readonly format: "text" | "json" | "journal";
+  readonly format: LogFormat;
   readonly verbosity: number;
 }
 
@@ -42,7 +54,7 @@ function textValue(value: Exclude<FieldValue, undefined>): string {
 /** A log that writes lines to a sink. */
 export class LineLog implements Log {
   readonly verbosity: number;
-  readonly #json: boolean;
+  readonly #format: LogFormat;
   readonly #sink: LineSink;
   readonly #now: () => number;
   #waiting = "";
@@ -54,7 +66,7 @@ export class LineLog implements Log {
   /** @param now milliseconds since 1970. */
   constructor(options: LogOptions, sink: LineSink, now: () => number) {
     this.verbosity = options.verbosity;
-    this.#json = options.format === "json";
+    this.#format = options.format;
     this.#sink = sink;
     this.#now = now;
   }
@@ -89,7 +101,7 @@ export class LineLog implements Log {
       this.#dropped++;
       return;
     }
-    this.#waiting += this.#format(level, message, fields);
+    this.#waiting += this.#lineOf(level, message, fields);
     this.#writing ??= this.#write();
   }
 
@@ -103,7 +115,7 @@ export class LineLog implements Log {
       if (this.#dropped > 0) {
         const lost = { lines: this.#dropped };
         this.#dropped = 0;
-        this.#waiting = this.#format("warn", "log lines dropped: stderr is read too slowly", lost);
+        this.#waiting = this.#lineOf("warn", "log lines dropped: stderr is read too slowly", lost);
       }
       try {
         while (rest.length > 0) rest = rest.subarray(await this.#sink.write(rest));
@@ -115,14 +127,19 @@ export class LineLog implements Log {
     this.#writing = undefined;
   }
 
-  #format(level: Level, message: string, fields: Fields): string {
-    return this.#json
-      ? this.#formatJson(level, message, fields)
-      : this.#formatText(level, message, fields);
+  #lineOf(level: Level, message: string, fields: Fields): string {
+    switch (this.#format) {
+      case "json":
+        return this.#formatJson(level, message, fields);
+      case "journal":
+        return this.#formatText(PRIORITIES[level], message, fields);
+      case "text":
+        return this.#formatText(`${this.#time()} ${level.padEnd(5)} `, message, fields);
+    }
   }
 
-  #formatText(level: Level, message: string, fields: Fields): string {
-    let line = `${this.#time()} ${level.padEnd(5)} ${message.replace(/[\r\n]+/g, " ")}`;
+  #formatText(start: string, message: string, fields: Fields): string {
+    let line = start + message.replace(/[\r\n]+/g, " ");
     for (const name of Object.keys(fields)) {
       const value = fields[name];
       if (value !== undefined) line += ` ${name}=${textValue(value)}`;
@@ -150,4 +167,16 @@ export class LineLog implements Log {
     }
     return `${this.#secondText}${String(Math.floor(now % 1000)).padStart(3, "0")}Z`;
   }
+}
+
+/**
+ * Whether stderr is the journal: then `$JOURNAL_STREAM` is its device and inode (systemd.exec(5)).
+ *
+ * @param stderr Of file descriptor 2; undefined when it is closed.
+ */
+export function isJournal(
+  journalStream: string | undefined,
+  stderr: { readonly dev: number; readonly ino: number } | undefined,
+): boolean {
+  return stderr !== undefined && journalStream === `${stderr.dev}:${stderr.ino}`;
 }

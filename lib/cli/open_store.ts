@@ -10,6 +10,7 @@ import type { Log } from "../config/log.ts";
 import type { EtcdStoreConfig, ServerConfig } from "../config/model.ts";
 import type { ManagedStore } from "../lease/management.ts";
 import { SqliteStore } from "../store/sqlite.ts";
+import { uptime } from "./uptime.ts";
 
 /**
  * Opens the store.
@@ -30,6 +31,9 @@ export async function openStore(
       path: store.path,
       subnets,
       owner: `process ${Deno.pid}`,
+      ...(uptime() === undefined ? {} : {
+        time: () => ({ now: clock.now(), uptime: uptime()! }),
+      }),
       onCommit,
     });
   }

@@ -11,11 +11,21 @@ import type { Clock } from "../config/clock.ts";
 import type { Log } from "../config/log.ts";
 import type { ServedInterface, ServerConfig } from "../config/model.ts";
 import type { ManagedStore } from "../lease/management.ts";
+import { messageOf } from "../config/operator_error.ts";
+import { SteadyClock } from "../config/steady_clock.ts";
 import { type Confinement, confinementOf } from "../net/confinement.ts";
 import { InterfacePort } from "../net/interface_port.ts";
 import { Libc } from "../net/libc.ts";
+import {
+  openServiceManager,
+  type ServiceEnvironment,
+  type ServiceManager,
+  watchdogInterval,
+} from "../notify/service_manager.ts";
 import { Server } from "../server.ts";
 import { openStore, placeOf } from "./open_store.ts";
+import { processSignals, Signals } from "./signals.ts";
+import { uptime } from "./uptime.ts";
 import { formatCidr, formatIpv4, formatRange } from "../wire/address.ts";
 
 /** How often the interfaces are looked at, milliseconds. */
@@ -23,6 +33,15 @@ const INTERFACE_ROUND = 1000;
 
 /** A stop that takes longer than this is cut short, milliseconds. */
 const STOP_WITHIN = 2800;
+
+/** How often the service manager is told how the server is doing, milliseconds. */
+const STATUS_ROUND = 3000;
+
+/**
+ * A server whose round or whose loop has not turned for so long, milliseconds, is not well; longer
+ * when the service manager waits longer.
+ */
+const STUCK = 5000;
 
 const systemClock: Clock = {
   now: () => Date.now(),
@@ -36,18 +55,65 @@ const systemClock: Clock = {
   },
 };
 
+/** A server at work, for whoever changes what it does. */
+export interface Running {
+  readonly server: Server;
+  readonly store: ManagedStore;
+}
+
+/** What a server is told besides its configuration. */
+export interface RunOptions {
+  readonly service: ServiceEnvironment;
+  /**
+   * What SIGHUP does. What it throws is logged, and the server goes on as it was. Undefined when
+   * there is nothing to read again.
+   */
+  readonly reload?: (running: Running) => Promise<void>;
+}
+
 /**
  * Serves until SIGTERM or SIGINT.
  *
  * @returns The exit code.
  * @throws {OperatorError} when the store or a socket cannot be had.
  */
-export async function runServer(config: ServerConfig, log: Log): Promise<number> {
-  const stopping = stopSignal();
+export async function runServer(
+  config: ServerConfig,
+  log: Log,
+  options: RunOptions,
+): Promise<number> {
+  const signals = new Signals(processSignals);
+  const manager = openServiceManager(options.service, (line) => log.warn(line));
+  try {
+    return await Promise.race([
+      serveUntilTold(config, log, options, signals, manager),
+      stopAtOnce(log, signals),
+    ]);
+  } finally {
+    await manager.close();
+  }
+}
+
+/** Whatever is under way is left: nothing that was acknowledged can be lost by that. */
+async function stopAtOnce(log: Log, signals: Signals): Promise<number> {
+  log.error("stopped at once, without finishing what was under way", {
+    signal: await signals.stopAtOnce,
+  });
+  return 1;
+}
+
+async function serveUntilTold(
+  config: ServerConfig,
+  log: Log,
+  options: RunOptions,
+  signals: Signals,
+  manager: ServiceManager,
+): Promise<number> {
+  const clock = new SteadyClock(systemClock);
   const metrics = new Metrics();
   const libc = Libc.open();
   const confinements = confine(config, libc !== undefined);
-  const store = await openStore(config, systemClock, log, metrics);
+  const store = await openStore(config, clock, log, metrics);
   let admin: AdminEndpoint | undefined;
   const ports: { served: ServedInterface; port: InterfacePort }[] = [];
   try {
@@ -63,7 +129,7 @@ export async function runServer(config: ServerConfig, log: Log): Promise<number>
       });
       ports.push({ served, port });
     }
-    const server = new Server({ config, store, ports, clock: systemClock, log, metrics });
+    const server = new Server({ config, store, ports, clock, log, metrics });
     admin = startAdmin(config.admin.listen, {
       metrics,
       gauges: gauges(store, server),
@@ -77,15 +143,28 @@ export async function runServer(config: ServerConfig, log: Log): Promise<number>
     announce(config, log);
     const sayWhetherReady = readinessLog(config, server, admin, log);
     sayWhetherReady();
-    const stopWatching = systemClock.every(INTERFACE_ROUND, () => {
-      ports.forEach(({ port }) => port.check());
-      sayWhetherReady();
-    });
+    const sayHowItIs = () => manager.status(statusLine(config, store, server));
+    sayHowItIs();
+    // Ready means here that it runs, not that it could answer at this moment: a router starts
+    // before its etcd can be reached through it, and what waits for this unit must not wait for
+    // that. The status line says what is missing, and /readyz is the place to ask.
+    manager.ready();
+    signals.onReload(() => reload({ server, store }, options, log, manager));
+    const rounds = [
+      clock.every(INTERFACE_ROUND, () => {
+        followClock(clock, server, log);
+        ports.forEach(({ port }) => port.check());
+        sayWhetherReady();
+      }),
+      clock.every(STATUS_ROUND, sayHowItIs),
+      ...watchdog(options.service, clock, server, manager),
+    ];
     await admin.warm();
-    log.info("stopping", { signal: await stopping });
-    stopWatching();
+    log.info("stopping", { signal: await signals.stop });
+    manager.stopping();
+    for (const stopRound of rounds) stopRound();
     const stopped = Promise.all([server.stop(), admin.stop()]);
-    await Promise.race([stopped, systemClock.sleep(STOP_WITHIN)]);
+    await Promise.race([stopped, clock.sleep(STOP_WITHIN)]);
     log.info("stopped");
     return 0;
   } catch (error) {
@@ -96,13 +175,70 @@ export async function runServer(config: ServerConfig, log: Log): Promise<number>
   }
 }
 
-/** Resolves with the name of the signal that asks the server to stop. */
-function stopSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      Deno.addSignalListener(signal, () => resolve(signal));
-    }
+async function reload(
+  running: Running,
+  options: RunOptions,
+  log: Log,
+  manager: ServiceManager,
+): Promise<void> {
+  if (options.reload === undefined) {
+    log.warn("SIGHUP: there is no configuration file to read again");
+    return;
+  }
+  manager.reloading(monotonicMicroseconds());
+  try {
+    await options.reload(running);
+  } catch (error) {
+    log.error("not reloaded; the server goes on as it was", { reason: messageOf(error) });
+  } finally {
+    manager.ready();
+  }
+}
+
+/**
+ * What CLOCK_MONOTONIC shows, rounded up: Deno tells the uptime in whole seconds. The service
+ * manager only wants to see that the reload began after it was asked for.
+ */
+function monotonicMicroseconds(): number {
+  return ((uptime() ?? 0) + 1000) * 1000;
+}
+
+/** In one turn: whatever is decided next is decided by the new time, from leases moved to it. */
+function followClock(clock: SteadyClock, server: Server, log: Log): void {
+  const by = clock.follow();
+  if (by === 0) return;
+  server.clockSet(by);
+  log.warn("the machine's clock was set; leases last as long as they would have", {
+    seconds: Math.round(by / 1000),
   });
+}
+
+/** Signs of life, for as long as the server gives any. */
+function watchdog(
+  service: ServiceEnvironment,
+  clock: Clock,
+  server: Server,
+  manager: ServiceManager,
+): (() => void)[] {
+  const interval = watchdogInterval(service, Deno.pid);
+  if (interval === undefined) return [];
+  const within = Math.max(interval, STUCK);
+  return [clock.every(interval, () => {
+    if (server.alive(within)) manager.alive();
+  })];
+}
+
+/** "serving lan0, 214 of 243 leased", or why not. */
+function statusLine(config: ServerConfig, store: ManagedStore, server: Server): string {
+  const reasons = server.reasonsNotReady();
+  if (reasons.length > 0) return `not serving: ${reasons.join("; ")}`;
+  let [bound, size] = [0, 0];
+  for (const { name = "" } of config.subnets) {
+    bound += store.view.counts(name).bound;
+    size += store.view.poolSize(name);
+  }
+  const names = config.interfaces.map(({ name }) => name).join(", ");
+  return `serving ${names}, ${bound} of ${size} leased`;
 }
 
 function confine(config: ServerConfig, ffi: boolean): Map<ServedInterface, Confinement> {

@@ -4,14 +4,32 @@
  * @module
  */
 
+import { fstatSync } from "node:fs";
+import { SERVICE_VARIABLES, serviceEnvironment } from "../notify/service_manager.ts";
 import { type Command, refuse } from "./command.ts";
 import { readConfiguration, SERVER_FLAGS } from "./configuration.ts";
-import { LineLog } from "./logging.ts";
+import type { Edges } from "./edges.ts";
+import { isJournal, LineLog, type LogFormat } from "./logging.ts";
+
+/** Says which file stderr is when it is the journal. */
+const JOURNAL_STREAM = "JOURNAL_STREAM";
 
 /** What a trial says of itself. */
 const TRIAL_NOTICE =
   "no interface was named (--dhcp.server-if), so this is a trial on loopback; to " +
   "get a lease from it: etcdhcp discover --request, from source: deno task discover --request";
+
+/** The form of a log that nobody has chosen one for. */
+function ownFormat(edges: Edges): LogFormat {
+  const stream = edges.environment([JOURNAL_STREAM]).get(JOURNAL_STREAM);
+  if (stream === undefined) return "text";
+  try {
+    return isJournal(stream, fstatSync(2)) ? "journal" : "text";
+  } catch {
+    // There is no stderr: what is written to it goes nowhere in any form.
+    return "text";
+  }
+}
 
 /** Runs the server. Nothing is opened or made before the whole configuration has been checked. */
 export const serve: Command = {
@@ -25,13 +43,16 @@ export const serve: Command = {
     const resolution = await readConfiguration(args.flags, edges);
     const problems = [...args.problems, ...(resolution.ok ? [] : resolution.problems)];
     if (!resolution.ok || problems.length > 0) return refuse(problems, edges);
-    const log = new LineLog(resolution.config.log, Deno.stderr, Date.now);
+    const { config, settings } = resolution;
+    const format = settings.logFormat.source === "default" ? ownFormat(edges) : config.log.format;
+    const log = new LineLog({ ...config.log, format }, Deno.stderr, Date.now);
     for (const warning of resolution.warnings) log.warn(warning);
-    if (resolution.config.trial) log.info(TRIAL_NOTICE);
+    if (config.trial) log.info(TRIAL_NOTICE);
     try {
       // Loaded only now: the other commands, and a refusal, do without the server's code.
       const { runServer } = await import("./run_server.ts");
-      return await runServer(resolution.config, log);
+      const service = serviceEnvironment(edges.environment(SERVICE_VARIABLES));
+      return await runServer(config, log, { service });
     } finally {
       await log.flush();
     }

@@ -319,7 +319,10 @@ export const SETTINGS = {
     group: OPERATION,
     type: choice("text", "json", "journal"),
     fallback: "text",
-    help: "Form of the log on stderr; journal is text with the priorities that systemd reads",
+    defaultNote: "text; journal when stderr is systemd's journal",
+    help:
+      "Form of the log on stderr; journal is text with priorities, without the time, which the " +
+      "journal keeps itself",
   }),
   verbosity: setting({
     flag: "v",

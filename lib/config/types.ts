@@ -270,7 +270,7 @@ export const interfaceNames: ValueType<readonly NamedInterface[]> = {
 export function choice<const T extends string>(...words: readonly T[]): ValueType<T> {
   return {
     placeholder: words.join("|"),
-    wanted: words.join(" or "),
+    wanted: words.join(", ").replace(/, (?=[^,]*$)/, " or "),
     parse: (text) => words.find((word) => word === text),
     json: { enum: words },
   };

@@ -215,6 +215,19 @@ export class Book implements LeaseView {
     }
   }
 
+  /** Moves every instant by so many milliseconds: the clock that they were taken from was set. */
+  move(by: number): Change[] {
+    return [...this.#byAddress.values()].map((before) =>
+      this.#change(before, {
+        ...before,
+        since: before.since + by,
+        renewed: before.renewed + by,
+        expires: before.expires + by,
+        held: before.held + by,
+      })
+    );
+  }
+
   /** Undoes changes, the latest first: for a store that could not make them durable. */
   undo(changes: readonly Change[]): void {
     for (const { address, before, after } of changes.toReversed()) {

@@ -199,6 +199,12 @@ export interface LeaseStore {
   commit(operations: readonly Operation[], now: number): Promise<readonly Result[]>;
   /** Addresses whose lease or time aside has ended by now, at most `limit`: to be expired. */
   due(now: number, limit: number): readonly Ipv4[];
+  /**
+   * Says that the clock has been set: instants told from now on are later by so many milliseconds
+   * than they would have been, or earlier if negative. Of every lease as much is left afterwards as
+   * before. What was asked earlier is settled first. Never rejects.
+   */
+  clockSet(by: number): Promise<void>;
   /** Why the store cannot commit, undefined while it can. Tries again to find out if it may. */
   trouble(): string | undefined;
   /** Left out by a store whose view is the book itself, so that there is nothing to tell. */

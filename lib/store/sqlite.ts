@@ -26,14 +26,22 @@ import { Amender } from "./amender.ts";
 import { readAmendments } from "./amendment_text.ts";
 import { Listeners } from "./listeners.ts";
 import { resultOf } from "./result.ts";
-import type { AmendmentRow, Entry, LeaseRow } from "./sqlite_file.ts";
+import type { AmendmentRow, BookTime, Entry, LeaseRow } from "./sqlite_file.ts";
 import type { Request, Response } from "./sqlite_worker.ts";
 
 /** One call of `commit` that waits for the next transaction. */
 interface Call {
+  readonly kind: "commit";
   readonly operations: readonly Operation[];
   readonly now: number;
   readonly resolve: (results: readonly Result[]) => void;
+}
+
+/** One call of `clockSet` that waits until it is its turn. */
+interface Move {
+  readonly kind: "move";
+  readonly by: number;
+  readonly resolve: () => void;
 }
 
 /** What the embedded store is opened with. */
@@ -43,6 +51,11 @@ export interface SqliteOptions {
   readonly subnets: readonly Subnet[];
   /** Who opens it, for the message that a second server prints: "process 4711". */
   readonly owner: string;
+  /**
+   * What the machine's clock shows, and how long the machine has been up: so that a clock that is
+   * set while the book is closed does not end leases. Without it nothing is known of that.
+   */
+  readonly time?: () => BookTime;
   /** Told of every transaction: how long it took, in seconds, and how many operations it had. */
   readonly onCommit?: (seconds: number, operations: number) => void;
 }
@@ -76,7 +89,7 @@ export class SqliteStore implements ManagedStore {
   /** The answer to every request once the worker has failed. */
   #dead: Response | undefined;
   readonly #folder: ReturnType<typeof setInterval>;
-  #waiting: Call[] = [];
+  #waiting: (Call | Move)[] = [];
   #committing: Promise<void> | undefined;
   #closed = false;
   #trouble: string | undefined;
@@ -106,7 +119,7 @@ export class SqliteStore implements ManagedStore {
   static async open(options: SqliteOptions): Promise<SqliteStore> {
     const store = new SqliteStore(options);
     const { path, owner } = options;
-    const response = await store.#ask({ kind: "open", path, owner });
+    const response = await store.#ask({ kind: "open", path, owner, time: options.time?.() });
     if (!response.ok) {
       store.#terminate();
       throw new StoreError(response.reason);
@@ -141,7 +154,15 @@ export class SqliteStore implements ManagedStore {
       return Promise.resolve(operations.map(() => unknown("the lease book is closed")));
     }
     return new Promise((resolve) => {
-      this.#waiting.push({ operations, now, resolve });
+      this.#waiting.push({ kind: "commit", operations, now, resolve });
+      this.#committing ??= this.#commitAll();
+    });
+  }
+
+  clockSet(by: number): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.push({ kind: "move", by, resolve });
       this.#committing ??= this.#commitAll();
     });
   }
@@ -201,13 +222,34 @@ export class SqliteStore implements ManagedStore {
     while (durable && this.#folded < this.#folding.length) durable = await this.#fold(Infinity);
     this.#startFolding();
     if (durable && this.#folding.length > 0) await this.#fold(Infinity);
-    await this.#ask({ kind: "close" });
+    await this.#ask({ kind: "close", time: this.#options.time?.() });
     this.#terminate();
   }
 
   async #commitAll(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#commitSome();
+    while (this.#waiting.length > 0) {
+      const [first] = this.#waiting;
+      if (first?.kind === "move") await this.#move(first);
+      else await this.#commitSome();
+    }
     this.#committing = undefined;
+  }
+
+  /** Moves every instant, in memory and in the file. Memory is right whatever the file does. */
+  async #move({ by, resolve }: Move): Promise<void> {
+    this.#waiting.shift();
+    const changes = this.#book.move(by);
+    const durable = await this.#record(changes, (text) => ({
+      kind: "move",
+      changes: text,
+      time: this.#options.time?.(),
+    }));
+    if (!durable) {
+      // Then entry by entry, as soon as it can be written.
+      for (const { address } of changes) this.#dirty.add(address);
+      this.#length += LONG_JOURNAL;
+    }
+    resolve();
   }
 
   async #commitSome(): Promise<void> {
@@ -215,8 +257,10 @@ export class SqliteStore implements ManagedStore {
     const changes: Change[] = [];
     const done: { readonly call: Call; readonly applied: readonly Applied[] }[] = [];
     let operations = 0;
-    while (this.#waiting.length > 0 && operations < ENOUGH_TOGETHER) {
-      const call = this.#waiting.shift()!;
+    while (operations < ENOUGH_TOGETHER) {
+      const call = this.#waiting[0];
+      if (call?.kind !== "commit") break;
+      this.#waiting.shift();
       operations += call.operations.length;
       const applied = call.operations.map((operation) => this.#book.apply(operation, call.now));
       for (const one of applied) if (one.kind === "changed") changes.push(...one.changes);
@@ -257,10 +301,13 @@ export class SqliteStore implements ManagedStore {
   }
 
   /** Makes changes durable: one row of the journal, so one transaction and one fsync. */
-  async #record(changes: readonly Change[]): Promise<boolean> {
+  async #record(
+    changes: readonly Change[],
+    request: (text: string) => Request = (text) => ({ kind: "append", changes: text }),
+  ): Promise<boolean> {
     const entries = changes.map(({ address, after }) => entryOf(address, after));
     const text = JSON.stringify(entries);
-    const response = await this.#write({ kind: "append", changes: text });
+    const response = await this.#write(request(text));
     if (!response.ok) return false;
     this.#last = response.row;
     this.#length += text.length;

@@ -69,6 +69,27 @@ const UPGRADE = `
   pragma user_version = ${SCHEMA_VERSION};
 `;
 
+/**
+ * The clock that the book's instants are taken from: one row. Its first column is made anew with
+ * each start of the machine, but does not change in between, unless the clock is set.
+ */
+const CLOCK = `
+  create table if not exists clock (
+    id      integer primary key check (id = 1),
+    started real not null,          -- the machine was started then, by this clock
+    uptime  real not null           -- how long ago that was when the row was written, ms
+  ) strict;
+`;
+
+/** Differences up to this say nothing, milliseconds: the uptime is counted in whole seconds. */
+const CLOCK_TOLERANCE = 2000;
+
+/** What the machine's clock shows, and for how long the machine has been up, milliseconds. */
+export interface BookTime {
+  readonly now: number;
+  readonly uptime: number;
+}
+
 /** A row of the table `lease`, in the order of its columns. */
 export type LeaseRow = [
   address: number,
@@ -127,13 +148,20 @@ export class SqliteFile {
    * Opens the file, makes it with its directory when it is not there, and reads it.
    *
    * @param owner Who opens it, for the message that a second server prints: "process 4711".
+   * @param time When given, instants that were taken from a clock that has been set since are
+   * moved to what it shows now.
    * @throws {StoreError} when another server has it open, when it is not a lease book, or when it
    * cannot be read and written.
    */
-  static read(path: string, owner: string): { file: SqliteFile; contents: Contents } {
+  static read(
+    path: string,
+    owner: string,
+    time?: BookTime,
+  ): { file: SqliteFile; contents: Contents } {
     try {
       const file = new SqliteFile(path, owner);
-      return { file, contents: { rows: [...file.#read()], amendments: file.#readAmendments() } };
+      const rows = [...file.#read(time)];
+      return { file, contents: { rows, amendments: file.#readAmendments() } };
     } catch (error) {
       if (error instanceof StoreError) throw error;
       throw new StoreError(openMessage(path, error));
@@ -141,7 +169,7 @@ export class SqliteFile {
   }
 
   /** Moves what the journal has to the table, and reads the table. */
-  *#read(): Iterable<LeaseRow> {
+  *#read(time: BookTime | undefined): Iterable<LeaseRow> {
     let last = 0;
     this.#transact(() => {
       for (const { id, changes } of this.#db.prepare("select * from journal order by id").all()) {
@@ -153,6 +181,10 @@ export class SqliteFile {
         last = Number(id);
       }
       this.#cut.run(last);
+      if (time !== undefined) {
+        this.#mend(time);
+        this.#note(time);
+      }
     });
     for (const row of this.#db.prepare("select * from lease").iterate()) {
       yield Object.values(row) as unknown as LeaseRow;
@@ -172,6 +204,43 @@ export class SqliteFile {
         else this.#putAmendment.run(subnet, name, text);
       }
     });
+  }
+
+  /** Moves the instants in the table if the clock that they were taken from has been set since. */
+  #mend(time: BookTime): void {
+    const { now } = time;
+    const by = leapSince(this.#lastTime(), time);
+    if (Math.abs(by) <= CLOCK_TOLERANCE) return;
+    // Never is more left of a lease than its length. The right-hand sides see the old values.
+    this.#db.prepare(`update lease set
+      since = min(since + $by, $now),
+      renewed = min(renewed + $by, $now),
+      expires = min(expires + $by, $now + (expires - renewed))`).run({ $by: by, $now: now });
+  }
+
+  /** What the file says of the clock that its instants were taken from. */
+  #lastTime(): LastTime {
+    const row = this.#db.prepare("select started, uptime from clock").get();
+    const { written } = this.#db.prepare("select max(renewed) as written from lease").get()!;
+    return {
+      started: row === undefined ? undefined : Number(row["started"]),
+      uptime: row === undefined ? 0 : Number(row["uptime"]),
+      written: Number(written ?? -Infinity),
+    };
+  }
+
+  #note({ now, uptime }: BookTime): void {
+    this.#db.prepare("insert or replace into clock values (1, ?, ?)").run(now - uptime, uptime);
+  }
+
+  /** Appends changes that follow from the clock's being set, and notes what it shows now. */
+  move(changes: string, time: BookTime | undefined): number {
+    let row = 0;
+    this.#transact(() => {
+      row = this.append(changes);
+      if (time !== undefined) this.#note(time);
+    });
+    return row;
   }
 
   /**
@@ -197,7 +266,9 @@ export class SqliteFile {
     this.#db.exec("update probe set written = written + 1");
   }
 
-  close(): void {
+  close(time: BookTime | undefined): void {
+    // How long the machine had been up tells whether it has been started again since.
+    if (time !== undefined) this.#note(time);
     this.#db.close();
     rmSync(ownerPath(this.#path), { force: true });
   }
@@ -237,6 +308,7 @@ function open(path: string, owner: string): DatabaseSync {
     db.exec("begin exclusive");
     if (isNew) db.exec(SCHEMA);
     db.exec(UPGRADE);
+    db.exec(CLOCK);
     db.exec("commit");
     writeFileSync(ownerPath(path), `${owner}\n`);
     return db;
@@ -286,4 +358,32 @@ function openMessage(path: string, error: unknown): string {
 function isBusy(error: unknown): boolean {
   // Deno's node:sqlite gives no result code, only SQLite's text for SQLITE_BUSY.
   return messageOf(error).includes("database is locked");
+}
+
+/** What a book says of its time: instants by the clock that they were taken from. */
+export interface LastTime {
+  /** When the machine was started; undefined in a book that does not say. */
+  readonly started: number | undefined;
+  /** How long it had been up when that was noted, milliseconds. */
+  readonly uptime: number;
+  /** When a lease was last written; -Infinity when there is none. */
+  readonly written: number;
+}
+
+/**
+ * By how much the clock has been set since a book was written; the time during which the machine
+ * was off counts too, as nobody can tell it from a clock that was set.
+ *
+ * While the machine runs, the instant at which it was started changes only when the clock is set.
+ * If it has certainly been started again since (its uptime is less than before), then the time from
+ * the last lease that was written to the start counts as nothing; if that cannot be known, the
+ * time between the two starts does, which is longer.
+ *
+ * @returns milliseconds, more than 0 when it was set forward.
+ */
+export function leapSince(last: LastTime, { now, uptime }: BookTime): number {
+  const started = now - uptime;
+  if (last.started === undefined) return Math.min(0, now - last.written);
+  if (uptime >= last.uptime) return started - last.started;
+  return started - Math.max(last.written, last.started + last.uptime);
 }

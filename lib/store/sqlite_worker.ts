@@ -6,15 +6,21 @@
 
 import { messageOf } from "../config/operator_error.ts";
 import type { AmendmentText } from "./amendment_text.ts";
-import { type Contents, type Entry, SqliteFile } from "./sqlite_file.ts";
+import { type BookTime, type Contents, type Entry, SqliteFile } from "./sqlite_file.ts";
 
 export type Request =
-  | { readonly kind: "open"; readonly path: string; readonly owner: string }
+  | {
+    readonly kind: "open";
+    readonly path: string;
+    readonly owner: string;
+    readonly time: BookTime | undefined;
+  }
   | { readonly kind: "append"; readonly changes: string }
+  | { readonly kind: "move"; readonly changes: string; readonly time: BookTime | undefined }
   | { readonly kind: "fold"; readonly entries: readonly Entry[]; readonly cutTo: number }
   | { readonly kind: "amend"; readonly changes: readonly AmendmentText[] }
   | { readonly kind: "probe" }
-  | { readonly kind: "close" };
+  | { readonly kind: "close"; readonly time: BookTime | undefined };
 
 /** What came of a request: durable by now, or an error's message. */
 export type Response =
@@ -34,10 +40,13 @@ function handle(request: Request): Response {
   let contents: Contents | undefined;
   switch (request.kind) {
     case "open":
-      ({ file, contents } = SqliteFile.read(request.path, request.owner));
+      ({ file, contents } = SqliteFile.read(request.path, request.owner, request.time));
       break;
     case "append":
       row = file.append(request.changes);
+      break;
+    case "move":
+      row = file.move(request.changes, request.time);
       break;
     case "fold":
       file.fold(request.entries, request.cutTo);
@@ -49,7 +58,7 @@ function handle(request: Request): Response {
       file.probe();
       break;
     case "close":
-      file.close();
+      file.close(request.time);
   }
   return { ok: true, row, contents };
 }

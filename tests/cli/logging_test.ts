@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LineLog, type LineSink } from "../../lib/cli/logging.ts";
+import { isJournal, LineLog, type LineSink, type LogFormat } from "../../lib/cli/logging.ts";
 
 const NOON = Date.UTC(2026, 10, 22, 12, 0, 0, 7);
 
@@ -19,7 +19,7 @@ class Reader implements LineSink {
   }
 }
 
-function makeLog(format: "text" | "json", verbosity = 0) {
+function makeLog(format: LogFormat, verbosity = 0) {
   const reader = new Reader();
   return { reader, log: new LineLog({ format, verbosity }, reader, () => NOON) };
 }
@@ -110,4 +110,24 @@ Deno.test("LineLog outlives its reader", async () => {
   const log = new LineLog({ format: "text", verbosity: 0 }, gone, () => NOON);
   log.info("anybody?");
   await log.flush();
+});
+
+Deno.test("LineLog writes for the journal: priority, message, fields, no time", async () => {
+  const { reader, log } = makeLog("journal", 1);
+  log.event("lease created", { ip: "10.6.9.10" });
+  log.error("broken\ntwice");
+  log.warn("odd");
+  log.debug("dropped", { reason: "malformed" });
+  await log.flush();
+  assert.equal(
+    reader.text,
+    "<6>lease created ip=10.6.9.10\n<3>broken twice\n<4>odd\n<7>dropped reason=malformed\n",
+  );
+});
+
+Deno.test("isJournal compares device and inode of stderr with $JOURNAL_STREAM", () => {
+  assert.ok(isJournal("8:4711", { dev: 8, ino: 4711 }));
+  assert.ok(!isJournal("8:4712", { dev: 8, ino: 4711 }));
+  assert.ok(!isJournal(undefined, { dev: 8, ino: 4711 }));
+  assert.ok(!isJournal("8:4711", undefined));
 });

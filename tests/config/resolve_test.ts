@@ -459,7 +459,7 @@ Deno.test("resolveConfig names every contradiction", () => {
         "commas, like 10.0.0.5:2379",
       ],
     ],
-    ["-log.format xml", ['-log.format: cannot use "xml": wanted text or json or journal']],
+    ["-log.format xml", ['-log.format: cannot use "xml": wanted text, json or journal']],
     ["-v x", ['-v: cannot use "x": wanted a whole number, 0 or more']],
     [
       "-admin-addr 9842",

@@ -30,6 +30,10 @@ export interface ServerOptions {
   readonly store?: string;
   /** A program to run it under, with its arguments. */
   readonly under?: readonly string[];
+  /** The form of its log, JSON by default; undefined leaves the choice to the server. */
+  readonly logFormat?: string | undefined;
+  /** Lets it do whatever it wants, in place of what the task `serve` grants. */
+  readonly allowAll?: boolean;
 }
 
 /** One network for most scenarios: the server is 10.6.9.1 on lan0. */
@@ -111,11 +115,14 @@ export function serveCommand(lab: Lab, options: ServerOptions): string[] {
       ? {}
       : { "store.path": options.store ?? `${lab.directory}/leases.db` }),
     "admin-addr": `127.0.0.1:${ADMIN_PORT}`,
-    "log.format": "json",
+    ...("logFormat" in options && options.logFormat === undefined
+      ? {}
+      : { "log.format": options.logFormat ?? "json" }),
   };
   return [
     ...(options.under ?? []),
-    ...[Deno.execPath(), "run", ...PERMISSIONS, `${ROOT}main.ts`, "serve"],
+    ...[Deno.execPath(), "run", ...(options.allowAll ? ["-A"] : PERMISSIONS)],
+    ...[`${ROOT}main.ts`, "serve"],
     ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
   ];
 }

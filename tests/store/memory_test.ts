@@ -1,7 +1,12 @@
+import type { Subnet } from "../../lib/config/model.ts";
 import { MemoryStore } from "../../lib/store/memory.ts";
+import { clockSetSuite } from "./clock_set.ts";
 import { contractSuite } from "./contract.ts";
 
-contractSuite("MemoryStore", (subnets) => {
+function open(subnets: readonly Subnet[]) {
   const store = new MemoryStore(subnets);
   return Promise.resolve({ store, [Symbol.asyncDispose]: () => store.close() });
-});
+}
+
+contractSuite("MemoryStore", open);
+clockSetSuite("MemoryStore", open);

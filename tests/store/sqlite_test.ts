@@ -6,6 +6,7 @@ import type { Subnet } from "../../lib/config/model.ts";
 import { AddressSet } from "../../lib/lease/address_set.ts";
 import { type LeaseStore, StoreError } from "../../lib/lease/store.ts";
 import { SqliteStore } from "../../lib/store/sqlite.ts";
+import { type BookTime, leapSince } from "../../lib/store/sqlite_file.ts";
 import { parseIpv4 } from "../../lib/wire/address.ts";
 import {
   addPool,
@@ -22,6 +23,7 @@ import {
   reserve,
   unreserve,
 } from "../lease/fixtures.ts";
+import { clockSetSuite } from "./clock_set.ts";
 import { commit, contractSuite, HOUR, SUBNETS } from "./contract.ts";
 import { FLOOD_SUBNET } from "./flood.ts";
 import { HeldStore, run } from "./held_store.ts";
@@ -38,8 +40,12 @@ class Place implements AsyncDisposable {
     return `${this.directory}/leases.db`;
   }
 
-  open(subnets: readonly Subnet[] = SUBNETS, owner = "this test"): Promise<SqliteStore> {
-    return SqliteStore.open({ path: this.path, subnets, owner });
+  open(
+    subnets: readonly Subnet[] = SUBNETS,
+    owner = "this test",
+    time?: () => BookTime,
+  ): Promise<SqliteStore> {
+    return SqliteStore.open({ path: this.path, subnets, owner, ...(time && { time }) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -51,8 +57,12 @@ class Place implements AsyncDisposable {
 class Open implements AsyncDisposable {
   readonly store: SqliteStore;
 
-  static async at(place: Place, subnets?: readonly Subnet[]): Promise<Open> {
-    return new Open(await place.open(subnets));
+  static async at(
+    place: Place,
+    subnets?: readonly Subnet[],
+    time?: () => BookTime,
+  ): Promise<Open> {
+    return new Open(await place.open(subnets, undefined, time));
   }
 
   private constructor(store: SqliteStore) {
@@ -64,7 +74,7 @@ class Open implements AsyncDisposable {
   }
 }
 
-contractSuite("SqliteStore", async (subnets) => {
+async function openNew(subnets: readonly Subnet[]) {
   const place = new Place();
   const { store } = await Open.at(place, subnets);
   return {
@@ -74,7 +84,10 @@ contractSuite("SqliteStore", async (subnets) => {
       await place[Symbol.asyncDispose]();
     },
   };
-});
+}
+
+contractSuite("SqliteStore", openNew);
+clockSetSuite("SqliteStore", openNew);
 
 /** What the view tells of these subnets, as plain data. */
 function facts({ view }: LeaseStore) {
@@ -513,4 +526,111 @@ Deno.test("SqliteStore: what cannot be written is unknown, and changes nothing",
   await using open = await Open.at(place, [FLOOD_SUBNET]);
   assert.equal(open.store.view.ofAddress(parseIpv4("10.0.1.1"))?.expires, end);
   assert.equal(open.store.view.ofAddress(parseIpv4("10.0.1.2"))?.state, "bound");
+});
+
+/** 1970 by a clock that nobody has set, and a machine that has been up for half a minute. */
+const UNSET: BookTime = { now: 30_000, uptime: 30_000 };
+const ADDRESS = parseIpv4("10.0.0.10");
+
+/** A book in which aa:01 has 10.0.0.10 for an hour from this time on, closed or left as it is. */
+async function leaseAt(place: Place, time: BookTime, left: "closed" | "killed"): Promise<void> {
+  if (left === "closed") {
+    await using open = await Open.at(place, SUBNETS, () => time);
+    await commit(open.store, time.now, bind("aa:01", "10.0.0.10", time.now + HOUR));
+    return;
+  }
+  await using original = new Place();
+  await using open = await Open.at(original, SUBNETS, () => time);
+  await commit(open.store, time.now, bind("aa:01", "10.0.0.10", time.now + HOUR));
+  // What a killed process leaves: the files as they are while it runs.
+  for (const end of ["", "-wal"]) Deno.copyFileSync(original.path + end, place.path + end);
+}
+
+/** How long the lease lasts by a book that is opened at this time, milliseconds. */
+async function left(place: Place, time: BookTime): Promise<number> {
+  await using open = await Open.at(place, SUBNETS, () => time);
+  const { state, expires } = open.store.view.ofAddress(ADDRESS)!;
+  assert.equal(state, "bound");
+  const other = bind("aa:02", "10.0.0.10", time.now + HOUR);
+  const { kind } = await commit(open.store, time.now, other);
+  assert.equal(kind, expires > time.now ? "taken" : "done");
+  return expires - time.now;
+}
+
+for (const end of ["closed", "killed"] as const) {
+  Deno.test(`SqliteStore, ${end} in 1970 and opened when the clock is set: the lease goes on`, async () => {
+    await using place = new Place();
+    await leaseAt(place, UNSET, end);
+    const minutesLater = { now: EPOCH, uptime: UNSET.uptime + 600_000 };
+    assert.equal(await left(place, minutesLater), HOUR - 600_000);
+    assert.equal(await left(place, minutesLater), HOUR - 600_000, "moved once");
+  });
+
+  Deno.test(`SqliteStore, ${end} while the clock was right and opened in 1970: the lease ends in time`, async () => {
+    await using place = new Place();
+    await leaseAt(place, { now: EPOCH, uptime: 5 * HOUR }, end);
+    // The power was off; how long, nobody knows.
+    const remaining = await left(place, UNSET);
+    assert.equal(remaining, HOUR - UNSET.uptime);
+    // NTP comes while the server does not run.
+    const synced = { now: EPOCH + 600_000, uptime: UNSET.uptime + 60_000 };
+    assert.equal(await left(place, synced), HOUR - UNSET.uptime - 60_000);
+  });
+
+  Deno.test(`SqliteStore, ${end} and opened again while the clock goes on: time counts as it is`, async () => {
+    await using place = new Place();
+    await leaseAt(place, { now: EPOCH, uptime: 5 * HOUR }, end);
+    // The uptime is known in whole seconds only.
+    const later = { now: EPOCH + 600_000, uptime: 5 * HOUR + 599_000 };
+    assert.equal(await left(place, later), HOUR - 600_000);
+    assert.equal(await left(place, { now: EPOCH + 2 * HOUR, uptime: 7 * HOUR }), -HOUR);
+  });
+}
+
+Deno.test("SqliteStore: a lease is kept over a power cut, never for longer than it was", async () => {
+  await using place = new Place();
+  await leaseAt(place, { now: EPOCH, uptime: 30_000 }, "killed");
+  // Ten days later; the new uptime does not tell that the machine was started again.
+  assert.equal(await left(place, { now: EPOCH + 240 * HOUR, uptime: 60_000 }), HOUR - 30_000);
+});
+
+Deno.test("SqliteStore.clockSet is in the file, also after a crash", async () => {
+  await using place = new Place();
+  await using copy = new Place();
+  let time = UNSET;
+  await using open = await Open.at(place, SUBNETS, () => time);
+  await commit(open.store, time.now, bind("aa:01", "10.0.0.10", time.now + HOUR));
+  time = { now: EPOCH, uptime: UNSET.uptime };
+  await open.store.clockSet(time.now - UNSET.now);
+  for (const end of ["", "-wal"]) Deno.copyFileSync(place.path + end, copy.path + end);
+  assert.equal(await left(copy, { now: EPOCH + 1000, uptime: UNSET.uptime + 1000 }), HOUR - 1000);
+});
+
+Deno.test("SqliteStore: a binding that never ends stays one when the clock is set", async () => {
+  await using place = new Place();
+  {
+    await using open = await Open.at(place, SUBNETS, () => UNSET);
+    await commit(open.store, UNSET.now, bind("aa:01", "10.0.0.10", Infinity));
+    await open.store.clockSet(HOUR);
+  }
+  assert.equal(await left(place, { now: EPOCH, uptime: UNSET.uptime + 1000 }), Infinity);
+});
+
+Deno.test("leapSince: by how much the clock was set, and no less", () => {
+  const last = { started: EPOCH, uptime: 60_000, written: EPOCH + HOUR };
+  const at = (now: number, uptime: number) => leapSince(last, { now, uptime });
+  // The machine has been running all the time.
+  assert.equal(at(EPOCH + HOUR, HOUR), 0);
+  assert.equal(at(EPOCH + 3 * HOUR, HOUR), 2 * HOUR);
+  assert.equal(at(HOUR, HOUR), -EPOCH);
+  // It was certainly started again: from the last lease to the start nothing counts.
+  assert.equal(at(EPOCH + 5 * HOUR, 30_000), 4 * HOUR - 30_000);
+  assert.equal(at(30_000, 30_000), -EPOCH - HOUR);
+  // A book that does not say: only leases that seem to have been written in the future are known
+  // to be told by another clock.
+  const old = { started: undefined, uptime: 0, written: EPOCH };
+  assert.equal(leapSince(old, { now: EPOCH + HOUR, uptime: 1 }), 0);
+  assert.equal(leapSince(old, { now: 1000, uptime: 1 }), 1000 - EPOCH);
+  const empty = { started: undefined, uptime: 0, written: -Infinity };
+  assert.equal(leapSince(empty, { now: 1000, uptime: 1 }), 0);
 });

@@ -169,6 +169,9 @@ export function learnFrom(
 const MOST_OTHERS = 4;
 
 const TAKEN: Outcome = { kind: "taken" };
+/** Clocks of servers may be so far apart, milliseconds. */
+export const CLOCK_MARGIN = 10_000;
+
 const REFUSED: Outcome = { kind: "refused" };
 const UNREADABLE: Plan = {
   kind: "settled",
@@ -217,9 +220,12 @@ function planBind(bind: Bind, mirror: Mirror, now: number, terms: Terms, entry?:
       slot.record.held > now
     ? slot.record
     : undefined;
-  // The client may not learn of this lease and go on with the longer one that it has.
-  const expires = Math.max(bind.expires, mine?.expires ?? 0);
-  const held = Math.max(expires, now + terms.holdFactor * (bind.expires - now), mine?.held ?? 0);
+  // The client may not learn of this lease and go on with the longer one that it has. Of one that
+  // was written in what is the future here, one clock being wrong, at most its length can be left.
+  const ahead = (mine?.renewed ?? 0) - now > CLOCK_MARGIN ? mine!.renewed - now : 0;
+  const expires = Math.max(bind.expires, (mine?.expires ?? 0) - ahead);
+  const hold = now + terms.holdFactor * (bind.expires - now);
+  const held = Math.max(expires, hold, (mine?.held ?? 0) - ahead);
   const record: Lease = entry !== undefined ? enteredInto(slot, entry, mine, now) : {
     address,
     subnet,

@@ -36,6 +36,7 @@ import type { Ipv4 } from "../../wire/address.ts";
 import { differences } from "../amendment_text.ts";
 import { Listeners } from "../listeners.ts";
 import {
+  CLOCK_MARGIN,
   learnFrom,
   type Outcome,
   planFor,
@@ -141,8 +142,7 @@ const FILLING = 4;
 /** The comparisons of each of their parts. */
 const FILL_COMPARES = 3;
 
-/** Clocks of servers may be so far apart, milliseconds; less for holds that are short. */
-const CLOCK_MARGIN = 10_000;
+/** The part of a short hold that is left for clocks that differ, in place of `CLOCK_MARGIN`. */
 const CLOCK_MARGIN_SHARE = 1 / 20;
 
 /** A lease that would be shorter is not worth an answer, milliseconds. */
@@ -305,6 +305,15 @@ export class EtcdStore implements ManagedStore {
 
   due(now: number, limit: number): readonly Ipv4[] {
     return this.#trouble === undefined ? this.#mirror.due(now, limit) : [];
+  }
+
+  /**
+   * What is in etcd stays: the other servers' clocks were not set. But the etcd leases that keys
+   * are about to hang on were reckoned by the old clock, and after it went back would end too soon.
+   */
+  clockSet(_by: number): Promise<void> {
+    this.#windows.forget();
+    return Promise.resolve();
   }
 
   trouble(): string | undefined {
@@ -556,6 +565,8 @@ export class EtcdStore implements ManagedStore {
     if (leasedRevision === 0 && this.#mirror.hasFreeKey(subnet, address)) return undefined;
     const pin = this.#mirror.pinOf(subnet, client, now);
     if (pin !== undefined && pin !== address) return undefined;
+    // Written in what is the future here: one of the clocks is wrong, and how much is left unknown.
+    if (record.renewed > now + CLOCK_MARGIN) return undefined;
     const margin = Math.min(CLOCK_MARGIN, (record.held - record.renewed) * CLOCK_MARGIN_SHARE);
     const expires = Math.min(bind.expires, Math.floor(record.held - margin));
     if (expires < least) return undefined;

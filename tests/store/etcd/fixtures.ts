@@ -210,6 +210,10 @@ export class Timed implements ManagedStore {
     return this.#store.due(now, limit);
   }
 
+  clockSet(by: number): Promise<void> {
+    return this.#store.clockSet(by);
+  }
+
   trouble(): string | undefined {
     return this.#store.trouble();
   }

@@ -1,0 +1,66 @@
+/**
+ * The signals that a server heeds: SIGTERM and SIGINT stop it, the second of them at once; SIGHUP
+ * has it read its configuration again.
+ *
+ * @module
+ */
+
+/** What listens for signals; tests bring their own. */
+export interface SignalSource {
+  on(signal: "SIGTERM" | "SIGINT" | "SIGHUP", call: () => void): void;
+}
+
+/** This process. */
+export const processSignals: SignalSource = {
+  on: (signal, call) => Deno.addSignalListener(signal, call),
+};
+
+export class Signals {
+  /** Resolves with the name of the first signal that asks the server to stop. */
+  readonly stop: Promise<string>;
+  /** Resolves with the name of the second. */
+  readonly stopAtOnce: Promise<string>;
+  #reload: (() => Promise<void>) | undefined;
+  #reloading: Promise<void> | undefined;
+  #again = false;
+
+  /** @param source Listened to from now on. */
+  constructor(source: SignalSource) {
+    const [first, second] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
+    this.stop = first.promise;
+    this.stopAtOnce = second.promise;
+    let asked = false;
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      source.on(signal, () => {
+        (asked ? second : first).resolve(signal);
+        asked = true;
+      });
+    }
+    // From the first instant on: what nobody listens for would end the process.
+    source.on("SIGHUP", () => this.#hangUp());
+  }
+
+  /**
+   * Has SIGHUP call a function, one call at a time: of several that come during a call, one more
+   * follows. A SIGHUP that came before is answered now.
+   *
+   * @param reload Never rejects.
+   */
+  onReload(reload: () => Promise<void>): void {
+    this.#reload = reload;
+    if (this.#again) this.#hangUp();
+  }
+
+  #hangUp(): void {
+    this.#again = true;
+    if (this.#reload !== undefined) this.#reloading ??= this.#reloadAll(this.#reload);
+  }
+
+  async #reloadAll(reload: () => Promise<void>): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      await reload();
+    }
+    this.#reloading = undefined;
+  }
+}

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { Signals, type SignalSource } from "../../lib/cli/signals.ts";
+
+/** Signals that a test sends. */
+class Sender implements SignalSource {
+  readonly #calls = new Map<string, () => void>();
+
+  on(signal: string, call: () => void): void {
+    this.#calls.set(signal, call);
+  }
+
+  send(signal: string): void {
+    this.#calls.get(signal)!();
+  }
+}
+
+/** Whether a promise has been settled, once everything that is ready to run has run. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  promise.then(() => settled = true);
+  await new Promise((resolve) => setTimeout(resolve));
+  return settled;
+}
+
+Deno.test("Signals: the first stops, the second stops at once, whichever they are", async () => {
+  const sender = new Sender();
+  const signals = new Signals(sender);
+  sender.send("SIGHUP");
+  assert.ok(!await isSettled(signals.stop));
+  sender.send("SIGINT");
+  assert.equal(await signals.stop, "SIGINT");
+  assert.ok(!await isSettled(signals.stopAtOnce));
+  sender.send("SIGTERM");
+  assert.equal(await signals.stopAtOnce, "SIGTERM");
+});
+
+Deno.test("Signals.onReload: one call at a time, and one more for all that came meanwhile", async () => {
+  const sender = new Sender();
+  const signals = new Signals(sender);
+  const calls: PromiseWithResolvers<void>[] = [];
+  signals.onReload(() => {
+    const call = Promise.withResolvers<void>();
+    calls.push(call);
+    return call.promise;
+  });
+  assert.equal(calls.length, 0);
+  for (let i = 0; i < 3; i++) sender.send("SIGHUP");
+  assert.equal(calls.length, 1);
+  calls[0]!.resolve();
+  assert.ok(await isSettled(calls[0]!.promise));
+  assert.equal(calls.length, 2);
+  calls[1]!.resolve();
+  assert.ok(await isSettled(calls[1]!.promise));
+  assert.equal(calls.length, 2);
+  sender.send("SIGHUP");
+  assert.equal(calls.length, 3);
+  calls[2]!.resolve();
+});
+
+Deno.test("Signals.onReload answers a SIGHUP that came before", () => {
+  const sender = new Sender();
+  const signals = new Signals(sender);
+  sender.send("SIGHUP");
+  let calls = 0;
+  signals.onReload(() => {
+    calls++;
+    return Promise.resolve();
+  });
+  assert.equal(calls, 1);
+});
