@@ -17,6 +17,7 @@ import { Libc } from "../net/libc.ts";
 import { Server } from "../server.ts";
 import { openStore, placeOf } from "./open_store.ts";
 import { formatCidr, formatIpv4, formatRange } from "../wire/address.ts";
+import { VERSION } from "./version.ts";
 
 /** How often the interfaces are looked at, milliseconds. */
 const INTERFACE_ROUND = 1000;
@@ -64,7 +65,7 @@ export async function runServer(config: ServerConfig, log: Log): Promise<number>
       ports.push({ served, port });
     }
     const server = new Server({ config, store, ports, clock: systemClock, log, metrics });
-    admin = startAdmin(config.admin.listen, {
+    admin = await startAdmin(config.admin, {
       metrics,
       gauges: gauges(store, server),
       hostnames: [Deno.hostname()],
@@ -72,6 +73,14 @@ export async function runServer(config: ServerConfig, log: Log): Promise<number>
         const reasons = server.reasonsNotReady();
         return { ok: reasons.length === 0, reasons };
       },
+      version: VERSION,
+      managed: {
+        store,
+        commit: (operations) => server.commit(operations),
+        now: systemClock.now,
+        turn: systemClock.turn,
+      },
+      warn: (line) => log.warn(line),
     });
     server.start();
     announce(config, log);
