@@ -44,7 +44,7 @@ export class Scene {
   get subject(): AdminSubject {
     return {
       metrics: new Metrics(),
-      gauges: { addresses: () => [], storeUp: () => true, mirrorLag: () => 0 },
+      gauges: { addresses: () => [], storeUp: () => true, storeStatus: () => ({ mirrorLag: 0 }) },
       ready: () => ({ ok: true, reasons: [] }),
       hostnames: ["Router.lan"],
       version: "1.2.3",

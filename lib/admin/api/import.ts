@@ -8,13 +8,12 @@ import { isHeld } from "../../lease/lease.ts";
 import type { Enter, Result } from "../../lease/store.ts";
 import { formatIpv4 } from "../../wire/address.ts";
 import { type Call, HttpError, type Route } from "../route.ts";
-import type { ImportResultJson } from "./lease_json.ts";
+import { type ImportResultJson, JSON_LINES } from "./lease_json.ts";
 import { checkType, chunksOf, readClient, readFlag, readIp, readMac } from "./read.ts";
 import { inJson, ref } from "./schema.ts";
 import { splitRecords } from "./split.ts";
 import { type Managed, nameOf, subnetAround } from "./subject.ts";
 
-const JSON_LINES = "application/jsonl";
 const TYPES = ["application/json", JSON_LINES, "application/x-ndjson"];
 
 /** The largest import, octets: some two million leases. It is never in memory as a whole. */

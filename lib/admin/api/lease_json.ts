@@ -4,8 +4,20 @@
  * @module
  */
 
-import type { Lease } from "../../lease/lease.ts";
+import type { Lease, LeaseState } from "../../lease/lease.ts";
 import { formatIpv4 } from "../../wire/address.ts";
+
+/** The media type of JSON, one value a line. */
+export const JSON_LINES = "application/jsonl";
+
+/** The states that an entry can be in; see lib/lease/lease.ts. */
+export const LEASE_STATES = [
+  "bound",
+  "released",
+  "expired",
+  "declined",
+  "freed",
+] as const satisfies readonly LeaseState[];
 
 export interface LeaseJson {
   readonly ip: string;
@@ -14,7 +26,7 @@ export interface LeaseJson {
   readonly mac: string;
   readonly clientId: string;
   readonly hostname: string;
-  readonly state: string;
+  readonly state: LeaseState;
   readonly since: string;
   readonly renewed: string;
   readonly expires: string | null;

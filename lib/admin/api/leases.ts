@@ -9,7 +9,7 @@ import type { Ipv4, Mac } from "../../wire/address.ts";
 import { formatIpv4 } from "../../wire/address.ts";
 import { type Call, HttpError, json, type Parameter, type Route } from "../route.ts";
 import { importRoute } from "./import.ts";
-import { instantJson, leaseJson } from "./lease_json.ts";
+import { instantJson, JSON_LINES, LEASE_STATES, leaseJson } from "./lease_json.ts";
 import { readFlag, readIp, readMac } from "./read.ts";
 import { inJson, ref } from "./schema.ts";
 import { gently, type Managed, subnetAround } from "./subject.ts";
@@ -21,15 +21,13 @@ const LARGEST_PAGE = 10_000;
 /** Octets of JSON lines that are written at once. */
 const CHUNK = 32 * 1024;
 
-const STATES = ["bound", "released", "expired", "declined", "freed"];
-
 const FILTERS: readonly Parameter[] = [
   {
     name: "subnet",
     help: "Only of this subnet; empty is the one without a name",
     schema: { type: "string" },
   },
-  { name: "state", help: "Only in this state", schema: { type: "string", enum: STATES } },
+  { name: "state", help: "Only in this state", schema: { type: "string", enum: LEASE_STATES } },
   { name: "mac", help: "Only of this hardware address", schema: { type: "string" } },
   {
     name: "hostname",
@@ -48,9 +46,6 @@ const PAGING: readonly Parameter[] = [
 ];
 
 const IP: Parameter = { name: "ip", help: "The address", schema: { type: "string" } };
-
-/** JSON, one value a line. */
-export const JSON_LINES = "application/jsonl";
 
 export function leaseRoutes(managed: Managed): readonly Route[] {
   return [
@@ -148,8 +143,8 @@ function filterOf(query: ReadonlyMap<string, string>): (lease: Lease) => boolean
   const hostname = query.get("hostname")?.toLowerCase();
   const macText = query.get("mac");
   const mac: Mac | undefined = macText === undefined ? undefined : readMac("mac", macText);
-  if (state !== undefined && !STATES.includes(state)) {
-    const wanted = STATES.join(", ");
+  if (state !== undefined && !LEASE_STATES.some((one) => one === state)) {
+    const wanted = LEASE_STATES.join(", ");
     throw new HttpError(400, `state: cannot use ${JSON.stringify(state)}: wanted ${wanted}`);
   }
   return (lease) =>

@@ -5,6 +5,7 @@
  */
 
 import type { Content, Schema } from "../route.ts";
+import { LEASE_STATES } from "./lease_json.ts";
 
 const text = (description: string): Schema => ({ type: "string", description });
 const ip = (description: string): Schema => ({ type: "string", format: "ipv4", description });
@@ -42,9 +43,6 @@ export function inJson(schema: Schema): Content {
   return { "application/json": schema };
 }
 
-/** The state that an entry can be in; see lib/lease/lease.ts. */
-const STATES = ["bound", "released", "expired", "declined", "freed"];
-
 const SUBNET = text("The subnet's name, empty for the one without a name");
 const CLIENT = text('What the client is known by: its hardware address, or "id:" and hex');
 
@@ -68,7 +66,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     mac: text("The client's hardware address"),
     clientId: text("The client identifier (option 61) in hex, empty for none"),
     hostname: text("The host name that the client gave, empty for none"),
-    state: { type: "string", enum: STATES },
+    state: { type: "string", enum: LEASE_STATES },
     since: instant("When this client first got this address"),
     renewed: instant("When the lease was last written"),
     expires: mayBeNull(instant("When the lease or the quarantine ends"), "never"),
@@ -89,7 +87,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     since: instant("When this client first got this address"),
     expires: mayBeNull(instant("When the lease ends"), "never"),
     subnet: { type: "string" },
-    state: { type: "string", enum: STATES, description: "Only bound ones are entered" },
+    state: { type: "string", enum: LEASE_STATES, description: "Only bound ones are entered" },
     renewed: { type: "string" },
     held: { type: ["string", "null"] },
     server: { type: "string" },
