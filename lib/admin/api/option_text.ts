@@ -17,7 +17,7 @@ const HEX = /^hex:(?:[0-9a-f]{2}(?::?[0-9a-f]{2})*)?$/i;
 /** Text by option name, else "option-CODE". */
 export function optionsJson(options: ReadonlyMap<number, Uint8Array>): Record<string, string> {
   const texts: Record<string, string> = {};
-  for (const [code, octets] of options) {
+  for (const [code, octets] of [...options].toSorted(([a], [b]) => a - b)) {
     texts[optionByCode(code)?.name ?? `option-${code}`] = textOf(code, octets);
   }
   return texts;
