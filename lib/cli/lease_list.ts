@@ -9,6 +9,7 @@ import { setting } from "../config/settings.ts";
 import { choice, text } from "../config/types.ts";
 import { parseIpv4 } from "../wire/address.ts";
 import { ownMac } from "./lease_show.ts";
+import { Progress } from "./progress.ts";
 import { serverCommand, SUBNET_ROW, switchRow } from "./server_command.ts";
 import { type Column, csvRow, layOut } from "./table.ts";
 import { relative } from "./when.ts";
@@ -57,8 +58,12 @@ export const leaseList = serverCommand({
     };
     const leases: LeaseJson[] = [];
     const headers = { accept: JSON_LINES };
-    for await (const line of client.lines("/api/leases", { query, headers })) {
-      leases.push(JSON.parse(line));
+    {
+      using progress = new Progress(edges, "leases", undefined);
+      for await (const line of client.lines("/api/leases", { query, headers })) {
+        leases.push(JSON.parse(line));
+        progress.at(leases.length);
+      }
     }
     leases.sort((a, b) => parseIpv4(a.ip) - parseIpv4(b.ip));
     if (json) edges.out(leases.map((lease) => JSON.stringify(lease) + "\n").join(""));

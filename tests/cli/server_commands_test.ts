@@ -64,8 +64,8 @@ Deno.test("lease list prints a table, JSON and CSV", async () => {
 Deno.test("lease show shows an address, and all of a device", async () => {
   await using site = await startSite(await busyScene());
   const shown = await printed(site, "lease show 10.6.9.12");
-  assert.match(shown, /^address     10\.6\.9\.12\nstate       bound\n/);
-  assert.match(shown, /\nhost name   Printer\n/);
+  assert.match(shown, /^address +10\.6\.9\.12\nstate +bound\n/);
+  assert.match(shown, /\nhost name +Printer\n/);
   const both = parsed(await printed(site, "lease show 5C-96-56-A4-BE-EB --json"));
   assert.deepEqual(both.map(({ ip }) => ip), ["10.6.9.11", "10.7.0.10"]);
   assert.deepEqual(await told(site, "lease show 02:00:00:00:00:99"), {
@@ -170,8 +170,13 @@ Deno.test("lease import shows how far it is on a terminal, once it takes long", 
   performance.now = () => realNow.call(performance) + (jumped += 500);
   try {
     const { stderr } = await told(site, `lease import ${file}`, { width: 79 });
-    assert.match(stderr, /\r[█▏▎▍▌▋▊▉]+░+ \d+ of 1200 leases\x1b\[K/);
-    assert.match(stderr, /\r\x1b\[K\S+ \(jsonl\): 1200 entered; /);
+    assert.match(stderr, /[█▏▎▍▌▋▊▉]+░+ \d+ of 1200 leases/);
+    assert.ok(
+      stderr.endsWith(
+        `\r\x1b[K${file} (jsonl): 1200 entered; 0 passed over, as they hold no ` +
+          "address; 0 not entered; 0 not readable\n",
+      ),
+    );
   } finally {
     performance.now = realNow;
   }
@@ -193,7 +198,7 @@ Deno.test("lease watch shows changes, and goes on after a break", async () => {
     }
   };
   const running = run(["lease", "watch"], edges);
-  await until(/ renewed  10\.6\.9\.12 /, () => scene.lease("10.6.9.12", OTHER, "Printer"));
+  await until(/ renewed +10\.6\.9\.12 /, () => scene.lease("10.6.9.12", OTHER, "Printer"));
   await scene.release("10.6.9.12", OTHER);
   await until(
     RegExp(` released 10\\.6\\.9\\.12       ${OTHER} Printer\n`),
@@ -206,7 +211,7 @@ Deno.test("lease watch shows changes, and goes on after a break", async () => {
     tokenFile: `${own}/admin-token`,
   }));
   await until(/some events were missed/, () => Promise.resolve());
-  await until(/ created  10\.6\.9\.13 /, async () => {
+  await until(/ created +10\.6\.9\.13 /, async () => {
     await scene.release("10.6.9.13", "02:00:00:00:00:13");
     await scene.lease("10.6.9.13", "02:00:00:00:00:13");
   });
