@@ -4,13 +4,11 @@
  * @module
  */
 
+import { optionCode } from "../../config/option_values.ts";
 import { AddressError, formatIpv4, formatMac, type Ipv4, parseIpv4 } from "../../wire/address.ts";
 import { DecodeError } from "../../wire/bytes.ts";
-import { optionByCode, optionByName } from "../../wire/registry.ts";
+import { optionByCode } from "../../wire/registry.ts";
 import { HttpError } from "../route.ts";
-
-/** What the protocol says by itself, so that nobody else can: times, identities, the codec's own. */
-const PROTOCOLS_OWN: ReadonlySet<number> = new Set([0, 50, 51, 52, 53, 54, 55, 57, 61, 82, 255]);
 
 const HEX = /^hex:(?:[0-9a-f]{2}(?::?[0-9a-f]{2})*)?$/i;
 
@@ -75,16 +73,11 @@ export function readOptions(given: unknown): ReadonlyMap<number, Uint8Array> {
   return options;
 }
 
+/** The code that a name stands for, as in a configuration file; our own listing's names too. */
 function codeOf(name: string): number {
-  const digits = /^(?:option-)?(\d{1,3})$/.exec(name)?.[1];
-  const code = digits === undefined ? optionByName(name)?.code : Number(digits);
-  if (code === undefined || code > 255) {
-    throw new HttpError(400, `options: unknown option ${JSON.stringify(name)}; give its code`);
-  }
-  if (PROTOCOLS_OWN.has(code)) {
-    throw new HttpError(400, `options: ${name}: the protocol sets that one itself`);
-  }
-  return code;
+  const code = optionCode(name.replace(/^option-(?=\d)/, ""));
+  if (typeof code === "number") return code;
+  throw new HttpError(400, `options: ${name}: ${code}`);
 }
 
 function octetsOf(name: string, code: number, text: string): Uint8Array {
