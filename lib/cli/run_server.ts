@@ -6,6 +6,7 @@
 
 import { setImmediate } from "node:timers";
 import { type AdminEndpoint, startAdmin } from "../admin/http.ts";
+import { formatListen } from "../admin/listener.ts";
 import { Metrics } from "../admin/metrics.ts";
 import type { Clock } from "../config/clock.ts";
 import type { Log } from "../config/log.ts";
@@ -171,13 +172,14 @@ function readinessLog(
   admin: AdminEndpoint,
   log: Log,
 ): () => void {
-  const { hostname, port } = admin.address;
+  const scheme = config.admin.tls === undefined ? "http" : "https";
+  const url = `${scheme}://${formatListen(admin.address)}`;
   let said: string | undefined;
   return () => {
     const reasons = server.reasonsNotReady().join("; ");
     if (reasons === said) return;
     said = reasons;
     if (reasons !== "") log.warn("not ready", { reasons });
-    else log.info("ready", { book: placeOf(config.store), admin: `http://${hostname}:${port}` });
+    else log.info("ready", { book: placeOf(config.store), admin: url });
   };
 }
