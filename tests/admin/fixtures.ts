@@ -84,8 +84,9 @@ export class Scene {
 
   async release(ip: string, mac: string, subnet = ""): Promise<void> {
     const client = mac as ClientKey;
-    const operation = { kind: "release", subnet, client, address: parseIpv4(ip) } as const;
-    await this.store.commit([operation], this.now);
+    const servers = [parseIpv4("10.6.9.1")];
+    const address = parseIpv4(ip);
+    await this.store.commit([{ kind: "release", subnet, client, address, servers }], this.now);
   }
 }
 
