@@ -1,13 +1,31 @@
 /**
- * The admin endpoint: is the process alive, would it answer clients, and what has it counted.
+ * The admin endpoint: is the process alive, would it answer clients, what has it counted, and the
+ * API that manages its book.
  *
  * @module
  */
 
-import { Hono } from "hono/tiny";
-import type { ListenAddress } from "../config/model.ts";
+import type { AdminConfig, ListenAddress } from "../config/model.ts";
 import { messageOf, OperatorError } from "../config/operator_error.ts";
+import type { EventLimits } from "./api/events.ts";
+import type { Managed } from "./api/subject.ts";
+import { Feed } from "./feed.ts";
+import { checkAddressee, checkRight, type Site } from "./guard.ts";
+import { LIMITS, type Limits, listen, type Listener, type Peer, type Place } from "./listener.ts";
 import type { Gauges, Metrics } from "./metrics.ts";
+import {
+  errorResponse,
+  HttpError,
+  json,
+  type Match,
+  readQuery,
+  type Route,
+  RouteTable,
+} from "./route.ts";
+import { loadToken } from "./token.ts";
+
+export { AdminListenError } from "./listener.ts";
+export type { Managed } from "./api/subject.ts";
 
 /** Whether the server would answer clients, and if not why. */
 export interface Readiness {
@@ -23,6 +41,18 @@ export interface AdminSubject {
   ready(): Readiness;
   /** Names that the machine is called by, besides its addresses and localhost. */
   readonly hostnames: readonly string[];
+  /** The program's version. */
+  readonly version: string;
+  /** The book that the API manages. */
+  readonly managed: Managed;
+  /** Takes a line about something that is odd. */
+  warn(line: string): void;
+}
+
+/** How patient and how generous the endpoint is. */
+export interface AdminLimits {
+  readonly connections?: Partial<Limits>;
+  readonly events?: EventLimits;
 }
 
 /** A running admin endpoint. */
@@ -30,64 +60,157 @@ export interface AdminEndpoint {
   /** Where it listens; the port is the real one when 0 was asked for. */
   readonly address: ListenAddress;
   /**
-   * Loads what a scrape needs. Call it once the server is ready, so that the first scrape finds it
-   * loaded; a scrape that comes earlier loads it itself.
+   * Loads what a scrape and the API need. Call it once the server is ready, so that the first
+   * request finds it loaded; a request that comes earlier loads it itself.
    */
   warm(): Promise<void>;
   /** Stops listening and settles when the requests under way are answered. */
   stop(): Promise<void>;
 }
 
-/** The endpoint cannot listen. The message says where, why and what to do. */
-export class AdminListenError extends OperatorError {
-  override readonly name = "AdminListenError";
-}
-
-const PATHS = ["/healthz", "/readyz", "/metrics"];
-
 /**
  * Starts the admin endpoint.
  *
- * @throws {AdminListenError} when the address cannot be listened on.
+ * @throws {AdminListenError} when it cannot listen there, or a PEM file cannot be read.
+ * @throws {TokenError} when the token cannot be used.
  */
-export function startAdmin(address: ListenAddress, subject: AdminSubject): AdminEndpoint {
-  let registry: ReturnType<typeof loadRegistry> | undefined;
-  const scraper = () => registry ??= loadRegistry(subject);
-  const names = new Set(["localhost", ...subject.hostnames.map((name) => name.toLowerCase())]);
-
-  const app = new Hono();
-  app.use(async (context, next) => {
-    const host = context.req.header("host");
-    if (host !== undefined && !isOurs(host, names)) {
-      return context.text(`This is not ${host}\n`, 421);
-    }
-    const { method } = context.req;
-    if (method !== "GET" && method !== "HEAD") {
-      return context.text("Only GET and HEAD are allowed\n", 405, { allow: "GET, HEAD" });
-    }
-    await next();
-    context.header("cache-control", "no-store");
-    context.header("x-content-type-options", "nosniff");
-  });
-  app.get("/healthz", (context) => context.text("ok\n"));
-  app.get("/readyz", (context) => {
-    const { ok, reasons } = subject.ready();
-    return context.json({ ready: ok, reasons }, ok ? 200 : 503);
-  });
-  app.get("/metrics", async (context) => {
-    const metrics = await scraper();
-    return context.body(await metrics.metrics(), 200, { "content-type": metrics.contentType });
-  });
-  app.notFound((context) => context.text(`There is ${PATHS.join(", ")}\n`, 404));
-
-  const server = listen(address, app.fetch);
-  return {
-    address: { hostname: server.addr.hostname, port: server.addr.port },
-    async warm() {
-      await scraper();
-    },
-    stop: () => server.shutdown(),
+export async function startAdmin(
+  config: AdminConfig,
+  subject: AdminSubject,
+  limits: AdminLimits = {},
+): Promise<AdminEndpoint> {
+  const site = await makeSite(config, subject);
+  const feed = new Feed(crypto.randomUUID().slice(0, 8));
+  const desk = new Desk(site, subject, feed, limits.events);
+  const listeners: Listener[] = [];
+  const { store, now } = subject.managed;
+  const unsubscribe = store.subscribe((event) => feed.add(event, now()));
+  const stop = async () => {
+    unsubscribe();
+    feed.close();
+    await Promise.all(listeners.map((listener) => listener.stop()));
   };
+  try {
+    for (const place of await placesOf(config)) {
+      const patience = { ...LIMITS, ...limits.connections };
+      listeners.push(await listen(place, (request, peer) => desk.answer(request, peer), patience));
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { address: listeners[0]!.address, warm: () => desk.warm(), stop };
+}
+
+async function makeSite(config: AdminConfig, subject: AdminSubject): Promise<Site> {
+  const token = await loadToken(config.tokenFile);
+  const noToken = `there is no token: the directory of ${config.tokenFile} (--admin.token-file) ` +
+    "does not exist; make it and restart the server";
+  if (token === undefined) subject.warn(`${noToken}. Until then nothing can be changed over HTTP`);
+  const names = ["localhost", ...subject.hostnames.map((name) => name.toLowerCase())];
+  return { token, noToken, names: new Set(names) };
+}
+
+async function placesOf({ listen, socket, tls }: AdminConfig): Promise<readonly Place[]> {
+  const pem = async (path: string, flag: string) => {
+    try {
+      return await Deno.readTextFile(path);
+    } catch (error) {
+      throw new OperatorError(`cannot read ${path} (${flag}): ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  };
+  const pems = tls && {
+    cert: await pem(tls.cert, "--admin.tls-cert"),
+    key: await pem(tls.key, "--admin.tls-key"),
+  };
+  const tcp = { kind: "tcp", address: listen, tls: pems } as const;
+  return socket === undefined ? [tcp] : [tcp, { kind: "unix", path: socket }];
+}
+
+/** Takes requests, sends them where they belong, and turns what goes wrong into answers. */
+class Desk {
+  readonly #site: Site;
+  readonly #subject: AdminSubject;
+  readonly #feed: Feed;
+  readonly #eventLimits: EventLimits | undefined;
+  readonly #base: RouteTable;
+  #registry: ReturnType<typeof loadRegistry> | undefined;
+  #whole: Promise<RouteTable> | undefined;
+
+  constructor(
+    site: Site,
+    subject: AdminSubject,
+    feed: Feed,
+    eventLimits: EventLimits | undefined,
+  ) {
+    this.#site = site;
+    this.#subject = subject;
+    this.#feed = feed;
+    this.#eventLimits = eventLimits;
+    this.#base = new RouteTable(openRoutes(subject, () => this.#scraper()));
+  }
+
+  async warm(): Promise<void> {
+    await Promise.all([this.#scraper(), this.#table()]);
+  }
+
+  async answer(request: Request, peer: Peer): Promise<Response> {
+    const response = await this.#answer(request, peer);
+    response.headers.set("cache-control", "no-store");
+    response.headers.set("x-content-type-options", "nosniff");
+    return response;
+  }
+
+  async #answer(request: Request, peer: Peer): Promise<Response> {
+    try {
+      const url = new URL(request.url);
+      const { method, headers } = request;
+      checkAddressee(headers, this.#site);
+      const { route, place } = await this.#find(method, url.pathname);
+      if (!route.open) checkRight(method, headers, peer, this.#site);
+      // Scrapers add parameters of their own; nobody is misled when those do nothing.
+      const query = route.open ? new Map() : readQuery(url.searchParams, route.query ?? []);
+      return await route.handle({ request, peer, place, query });
+    } catch (error) {
+      if (error instanceof HttpError) return errorResponse(error);
+      this.#subject.warn(
+        `fault while answering ${request.method}; please report it: ${
+          error instanceof Error ? error.stack : String(error)
+        }`,
+      );
+      return errorResponse(new HttpError(500, `cannot answer: ${messageOf(error)}`));
+    }
+  }
+
+  /** What is asked most is found without loading the rest. */
+  async #find(method: string, path: string): Promise<Match> {
+    const table = this.#base.paths.includes(path) ? this.#base : await this.#table();
+    return table.find(method, path);
+  }
+
+  #scraper() {
+    return this.#registry ??= loadRegistry(this.#subject);
+  }
+
+  #table(): Promise<RouteTable> {
+    return this.#whole ??= this.#loadTable();
+  }
+
+  async #loadTable(): Promise<RouteTable> {
+    const [{ apiRoutes }, { documentRoute }] = await Promise.all([
+      import("./api/routes.ts"),
+      import("./openapi.ts"),
+    ]);
+    const { managed, version } = this.#subject;
+    const table: RouteTable = new RouteTable([
+      ...this.#base.routes,
+      ...apiRoutes(managed, this.#feed, this.#eventLimits),
+      documentRoute(() => table.routes, version),
+    ]);
+    return table;
+  }
 }
 
 async function loadRegistry({ metrics, gauges }: AdminSubject) {
@@ -95,56 +218,62 @@ async function loadRegistry({ metrics, gauges }: AdminSubject) {
   return makeRegistry(metrics, gauges);
 }
 
-/**
- * Whether a Host header names this machine. Any literal address does: a page that rebinds its own
- * name to our address gets its browser to send that name, never an address.
- */
-function isOurs(host: string, names: ReadonlySet<string>): boolean {
-  const name = host.toLowerCase().replace(/:\d*$/, "").replace(/\.$/, "");
-  return names.has(name) || /^\[[0-9a-f:.]+\]$/.test(name) || /^\d+(\.\d+){3}$/.test(name);
-}
+const TEXT = { "text/plain": { type: "string" } };
+const READINESS = {
+  "application/json": {
+    type: "object",
+    properties: {
+      ready: { type: "boolean" },
+      reasons: { type: "array", items: { type: "string" } },
+    },
+    required: ["ready", "reasons"],
+    additionalProperties: false,
+  },
+};
 
-function listen(
-  address: ListenAddress,
-  handler: (request: Request) => Response | Promise<Response>,
-): Deno.HttpServer<Deno.NetAddr> {
-  const serve = (hostname: string) =>
-    Deno.serve({ hostname, port: address.port, onListen() {}, onError: failed }, handler);
-  try {
-    return serve(address.hostname);
-  } catch (error) {
-    // "::" is every address, IPv4 ones too; a machine without IPv6 has only those.
-    if (address.hostname === "::" && !(error instanceof Deno.errors.AddrInUse)) {
-      try {
-        return serve("0.0.0.0");
-      } catch {
-        // The first error is the one to tell.
-      }
-    }
-    throw new AdminListenError(
-      `cannot listen on ${format(address)} (--admin-addr): ${explain(error, address)}`,
-      { cause: error },
-    );
-  }
-}
-
-function failed(error: unknown): Response {
-  return new Response(`Cannot answer: ${messageOf(error)}\n`, { status: 500 });
-}
-
-function format({ hostname, port }: ListenAddress): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-}
-
-function explain(error: unknown, { port }: ListenAddress): string {
-  if (error instanceof Deno.errors.AddrInUse) {
-    return `the port is in use; choose another, or stop what holds it: ss -ltnp sport = :${port}`;
-  }
-  if (error instanceof Deno.errors.AddrNotAvailable) {
-    return "no interface of this machine has that address";
-  }
-  if (error instanceof Deno.errors.PermissionDenied) {
-    return "ports below 1024 need root or CAP_NET_BIND_SERVICE";
-  }
-  return messageOf(error);
+/** What is open to everybody: monitoring expects it, and it tells nobody's secrets. */
+function openRoutes(
+  subject: AdminSubject,
+  scraper: () => ReturnType<typeof loadRegistry>,
+): readonly Route[] {
+  return [
+    {
+      method: "GET",
+      path: "/healthz",
+      id: "getHealth",
+      summary: "The process lives",
+      open: true,
+      answers: { 200: { description: "It does", content: TEXT } },
+      handle: () => new Response("ok\n", { headers: { "content-type": "text/plain" } }),
+    },
+    {
+      method: "GET",
+      path: "/readyz",
+      id: "getReadiness",
+      summary: "Whether clients would be answered, and if not why",
+      open: true,
+      answers: {
+        200: { description: "They would", content: READINESS },
+        503: { description: "They would not", content: READINESS },
+      },
+      handle() {
+        const { ok, reasons } = subject.ready();
+        return json({ ready: ok, reasons }, ok ? 200 : 503);
+      },
+    },
+    {
+      method: "GET",
+      path: "/metrics",
+      id: "getMetrics",
+      summary: "Metrics in Prometheus' text format",
+      open: true,
+      answers: { 200: { description: "Metrics", content: TEXT } },
+      async handle() {
+        const registry = await scraper();
+        return new Response(await registry.metrics(), {
+          headers: { "content-type": registry.contentType },
+        });
+      },
+    },
+  ];
 }

@@ -90,6 +90,8 @@ export function flagSource(rows: Iterable<Setting>, flags: FlagValues): Source {
 /** What a command's arguments came to. */
 export interface Arguments {
   readonly flags: FlagValues;
+  /** Each that was given for a flag, in order, for flags that mean more when given again. */
+  readonly repeated: ReadonlyMap<string, readonly Given[]>;
   /** What was given without dashes, by the operand's name. */
   readonly operands: ReadonlyMap<string, string>;
   /** Whether help was asked for, among whatever else. */
@@ -111,6 +113,11 @@ export function readArguments(
 ): Arguments {
   const byName = new Map(known.map((flag) => [flag.name, flag]));
   const flags = new Map<string, Given>();
+  const repeated = new Map<string, Given[]>();
+  const give = (name: string, given: Given) => {
+    flags.set(name, given);
+    repeated.set(name, [...repeated.get(name) ?? [], given]);
+  };
   const operands = new Map<string, string>();
   const problems: string[] = [];
   let help = false;
@@ -143,11 +150,11 @@ export function readArguments(
         swallowed = true;
       }
     } else if (attached !== undefined) {
-      flags.set(name, { text: attached, label });
+      give(name, { text: attached, label });
     } else if (flag.placeholder === "") {
-      flags.set(name, { text: "true", label });
+      give(name, { text: "true", label });
     } else if (i + 1 < args.length) {
-      flags.set(name, { text: args[++i]!, label });
+      give(name, { text: args[++i]!, label });
     } else {
       problems.push(`${label}: needs a value: ${flag.placeholder}`);
     }
@@ -156,7 +163,7 @@ export function readArguments(
     const problem = operandProblem(operand, operands.get(operand.name), swallowed);
     if (problem !== undefined) problems.push(problem);
   }
-  return { flags, operands, help, problems };
+  return { flags, repeated, operands, help, problems };
 }
 
 function operandProblem(

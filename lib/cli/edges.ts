@@ -26,7 +26,14 @@ export interface Edges {
   exists(path: string): boolean | undefined;
   /** The number of the user who runs the program; undefined when it may not look. */
   user(): number | undefined;
+  /** How many columns the terminal has that a stream goes to; undefined when it goes elsewhere. */
+  columns(stream: "out" | "err"): number | undefined;
+  /** Aborted when the user wants the program to end, from the first look at it on. */
+  interrupted(): AbortSignal;
 }
+
+/** Columns of a terminal that does not tell. */
+const COLUMNS = 80;
 
 function writeAll(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
   let rest = new TextEncoder().encode(text);
@@ -78,5 +85,22 @@ export const processEdges: Edges = {
   user() {
     const { state } = Deno.permissions.querySync({ name: "sys", kind: "uid" });
     return state === "granted" ? Deno.uid() ?? undefined : undefined;
+  },
+  columns(stream) {
+    const isTerminal = stream === "out" ? Deno.stdout.isTerminal() : Deno.stderr.isTerminal();
+    if (!isTerminal) return undefined;
+    try {
+      return Deno.consoleSize().columns || COLUMNS;
+    } catch {
+      // It asks stdin, stdout and stderr, and fails when none of them can tell.
+      return COLUMNS;
+    }
+  },
+  interrupted() {
+    const abort = new AbortController();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      Deno.addSignalListener(signal, () => abort.abort());
+    }
+    return abort.signal;
   },
 };

@@ -27,6 +27,27 @@ export interface Group {
 const COMMANDS: readonly Entry[] = [
   { name: "serve", load: async () => (await import("./serve.ts")).serve },
   { name: "discover", load: async () => (await import("./discover.ts")).discover },
+  { name: "lease list", load: async () => (await import("./lease_list.ts")).leaseList },
+  { name: "lease show", load: async () => (await import("./lease_show.ts")).leaseShow },
+  { name: "lease watch", load: async () => (await import("./lease_watch.ts")).leaseWatch },
+  { name: "lease release", load: async () => (await import("./lease_release.ts")).leaseRelease },
+  { name: "lease export", load: async () => (await import("./lease_export.ts")).leaseExport },
+  { name: "lease import", load: async () => (await import("./lease_import.ts")).leaseImport },
+  {
+    name: "reservation list",
+    load: async () => (await import("./reservation_list.ts")).reservationList,
+  },
+  {
+    name: "reservation add",
+    load: async () => (await import("./reservation_add.ts")).reservationAdd,
+  },
+  {
+    name: "reservation remove",
+    load: async () => (await import("./reservation_remove.ts")).reservationRemove,
+  },
+  { name: "pool status", load: async () => (await import("./pool_status.ts")).poolStatus },
+  { name: "pool add", load: async () => (await import("./pool_add.ts")).poolAdd },
+  { name: "pool remove", load: async () => (await import("./pool_remove.ts")).poolRemove },
   { name: "config check", load: async () => (await import("./config_check.ts")).configCheck },
   { name: "config show", load: async () => (await import("./config_show.ts")).configShow },
   { name: "config schema", load: async () => (await import("./config_schema.ts")).configSchema },
@@ -39,6 +60,9 @@ const COMMANDS: readonly Entry[] = [
 
 /** The first words of the commands that have two. */
 const GROUPS: readonly Group[] = [
+  { name: "lease", summary: "List, watch, take back, export and import leases" },
+  { name: "reservation", summary: "Keep addresses for devices" },
+  { name: "pool", summary: "See and change what may be leased" },
   { name: "config", summary: "Check and show the configuration" },
 ];
 

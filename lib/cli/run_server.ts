@@ -6,6 +6,7 @@
 
 import { setImmediate } from "node:timers";
 import { type AdminEndpoint, startAdmin } from "../admin/http.ts";
+import { formatListen } from "../admin/listener.ts";
 import { Metrics } from "../admin/metrics.ts";
 import type { Clock } from "../config/clock.ts";
 import type { Log } from "../config/log.ts";
@@ -27,6 +28,7 @@ import { openStore, placeOf } from "./open_store.ts";
 import { processSignals, Signals } from "./signals.ts";
 import { uptime } from "./uptime.ts";
 import { formatCidr, formatIpv4, formatRange } from "../wire/address.ts";
+import { VERSION } from "./version.ts";
 
 /** How often the interfaces are looked at, milliseconds. */
 const INTERFACE_ROUND = 1000;
@@ -130,7 +132,7 @@ async function serveUntilTold(
       ports.push({ served, port });
     }
     const server = new Server({ config, store, ports, clock, log, metrics });
-    admin = startAdmin(config.admin.listen, {
+    admin = await startAdmin(config.admin, {
       metrics,
       gauges: gauges(store, server),
       hostnames: [Deno.hostname()],
@@ -138,6 +140,14 @@ async function serveUntilTold(
         const reasons = server.reasonsNotReady();
         return { ok: reasons.length === 0, reasons };
       },
+      version: VERSION,
+      managed: {
+        store,
+        commit: (operations) => server.commit(operations),
+        now: systemClock.now,
+        turn: systemClock.turn,
+      },
+      warn: (line) => log.warn(line),
     });
     server.start();
     announce(config, log);
@@ -298,13 +308,14 @@ function readinessLog(
   admin: AdminEndpoint,
   log: Log,
 ): () => void {
-  const { hostname, port } = admin.address;
+  const scheme = config.admin.tls === undefined ? "http" : "https";
+  const url = `${scheme}://${formatListen(admin.address)}`;
   let said: string | undefined;
   return () => {
     const reasons = server.reasonsNotReady().join("; ");
     if (reasons === said) return;
     said = reasons;
     if (reasons !== "") log.warn("not ready", { reasons });
-    else log.info("ready", { book: placeOf(config.store), admin: `http://${hostname}:${port}` });
+    else log.info("ready", { book: placeOf(config.store), admin: url });
   };
 }

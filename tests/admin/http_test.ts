@@ -2,12 +2,19 @@ import assert from "node:assert/strict";
 import { request } from "node:http";
 import { AdminListenError, type AdminSubject, startAdmin } from "../../lib/admin/http.ts";
 import { Metrics } from "../../lib/admin/metrics.ts";
+import type { ListenAddress } from "../../lib/config/model.ts";
+import { Scene, startSite } from "./fixtures.ts";
 
 const LOOPBACK = { hostname: "127.0.0.1", port: 0 };
 
+/** Where there is no directory for a token. */
+function configOf(listen: ListenAddress) {
+  return { listen, socket: undefined, tokenFile: "/nonexistent/admin-token", tls: undefined };
+}
+
 function makeSubject(more: Partial<AdminSubject> = {}): AdminSubject {
   return {
-    metrics: new Metrics(),
+    ...new Scene().subject,
     gauges: {
       addresses: () => [{ subnet: "", state: "free", count: 90 }, {
         subnet: "",
@@ -17,8 +24,6 @@ function makeSubject(more: Partial<AdminSubject> = {}): AdminSubject {
       storeUp: () => true,
       storeStatus: () => ({ mirrorLag: 0.5 }),
     },
-    ready: () => ({ ok: true, reasons: [] }),
-    hostnames: ["Router.lan"],
     ...more,
   };
 }
@@ -27,7 +32,7 @@ async function withAdmin(
   subject: AdminSubject,
   body: (url: string, port: number) => Promise<void>,
 ): Promise<void> {
-  const admin = startAdmin(LOOPBACK, subject);
+  const admin = await startAdmin(configOf(LOOPBACK), subject);
   try {
     await body(`http://127.0.0.1:${admin.address.port}`, admin.address.port);
   } finally {
@@ -75,8 +80,8 @@ Deno.test("startAdmin serves /healthz and /readyz", async () => {
 });
 
 Deno.test("startAdmin serves what Metrics counted", async () => {
-  const subject = makeSubject();
-  const { metrics } = subject;
+  const metrics = new Metrics();
+  const subject = makeSubject({ metrics });
   metrics.received("discover");
   metrics.received("discover");
   metrics.received("request");
@@ -147,44 +152,95 @@ Deno.test("startAdmin serves how a store in etcd stands, each time anew", async 
   });
 });
 
-Deno.test("startAdmin answers GET and HEAD on its own paths only", async () => {
+Deno.test("startAdmin answers with the methods that a path has", async () => {
   await withAdmin(makeSubject(), async (url) => {
     const none = await get(`${url}/`);
-    assert.deepEqual([none.status, none.text], [404, "There is /healthz, /readyz, /metrics\n"]);
-    const post = await get(`${url}/healthz`, { method: "POST" });
-    assert.equal(post.status, 405);
-    assert.equal(post.headers.get("allow"), "GET, HEAD");
+    assert.equal(none.status, 404);
+    assert.match(JSON.parse(none.text).error, /^there is no \/; there is \/healthz, \/readyz, /);
+    const table: [string, string, string][] = [
+      ["POST", "/healthz", "GET, HEAD"],
+      ["DELETE", "/metrics", "GET, HEAD"],
+      ["PATCH", "/api/leases", "GET, HEAD, POST"],
+      ["POST", "/api/leases/10.6.9.10", "GET, HEAD, DELETE"],
+      ["DELETE", "/api/reservations", "GET, HEAD, PUT, POST"],
+      ["GET", "/api/reservations/x", "DELETE"],
+      ["PUT", "/api/pools", "GET, HEAD, POST, DELETE"],
+      ["POST", "/api/events", "GET, HEAD"],
+    ];
+    for (const [method, path, allow] of table) {
+      const answer = await get(url + path, { method });
+      assert.equal(answer.status, 405, path);
+      assert.equal(answer.headers.get("allow"), allow, path);
+      assert.deepEqual(JSON.parse(answer.text), {
+        error: `${path} has no ${method}; it has ${allow}`,
+      });
+    }
     const head = await get(`${url}/healthz`, { method: "HEAD" });
     assert.deepEqual([head.status, head.text], [200, ""]);
   });
 });
 
-Deno.test("startAdmin refuses names that are not the machine's", async () => {
+Deno.test("startAdmin judges the Host header before anything else", async () => {
   await withAdmin(makeSubject(), async (_, port) => {
-    const table: [string, number][] = [
-      ["127.0.0.1", 200],
-      [`10.6.9.1:${port}`, 200],
-      ["[::1]", 200],
-      [`[fe80::1]:${port}`, 200],
-      ["localhost", 200],
-      [`LOCALHOST:${port}`, 200],
-      ["router.lan", 200],
-      ["Router.lan.", 200],
-      ["attacker.example", 421],
-      [`attacker.example:${port}`, 421],
-      ["127.0.0.1.attacker.example", 421],
-      ["localhost.attacker.example", 421],
-      ["router", 421],
-    ];
-    for (const [host, status] of table) assert.equal(await statusFor(port, host), status, host);
+    assert.equal(await statusFor(port, "router.lan"), 200);
+    assert.equal(await statusFor(port, "attacker.example"), 421);
+  });
+});
+
+Deno.test("startAdmin refuses another site's page, also what is open to all", async () => {
+  await using site = await startSite();
+  const headers = { origin: "http://attacker.example" };
+  for (const path of ["/metrics", "/healthz", "/api/leases", "/api/events", "/nosuch"]) {
+    const answer = await site.ask(path, { headers });
+    assert.deepEqual([answer.status, await answer.json()], [403, {
+      error: "pages of http://attacker.example may not ask here",
+    }]);
+  }
+});
+
+Deno.test("startAdmin wants the token for every change", async () => {
+  await using site = await startSite();
+  const changes: [string, string][] = [
+    ["POST", "/api/leases"],
+    ["DELETE", "/api/leases/10.6.9.10"],
+    ["PUT", "/api/reservations"],
+    ["POST", "/api/reservations"],
+    ["DELETE", "/api/reservations/02:00:00:00:00:01"],
+    ["POST", "/api/pools"],
+    ["DELETE", "/api/pools?range=10.6.9.10"],
+  ];
+  for (const [method, path] of changes) {
+    const without = await get(site.url + path, { method });
+    assert.deepEqual([without.status, JSON.parse(without.text)], [401, {
+      error: "a change needs the token: Authorization: Bearer TOKEN",
+    }], path);
+    assert.equal(without.headers.get("www-authenticate"), 'Bearer realm="etcdhcp"');
+    const headers = { authorization: "Bearer 0123456789abcdef" };
+    const wrong = await get(site.url + path, { method, headers });
+    assert.deepEqual(
+      [wrong.status, JSON.parse(wrong.text)],
+      [401, { error: "this is not the token" }],
+      path,
+    );
+  }
+});
+
+Deno.test("startAdmin without a place for the token says so and lets nothing be changed", async () => {
+  const lines: string[] = [];
+  await withAdmin(makeSubject({ warn: (line) => lines.push(line) }), async (url) => {
+    const answer = await get(`${url}/api/leases/10.6.9.10`, { method: "DELETE" });
+    const why = "there is no token: the directory of /nonexistent/admin-token " +
+      "(--admin.token-file) does not exist; make it and restart the server";
+    assert.deepEqual([answer.status, JSON.parse(answer.text)], [403, { error: why }]);
+    assert.deepEqual(lines, [`${why}. Until then nothing can be changed over HTTP`]);
   });
 });
 
 Deno.test("startAdmin says what is in the way", async () => {
-  const first = startAdmin(LOOPBACK, makeSubject());
+  const first = await startAdmin(configOf(LOOPBACK), makeSubject());
   const { port } = first.address;
   try {
-    assert.throws(() => startAdmin({ hostname: "127.0.0.1", port }, makeSubject()), {
+    await assert.rejects(startAdmin(configOf({ hostname: "127.0.0.1", port }), makeSubject()), {
       name: "AdminListenError",
       message: `cannot listen on 127.0.0.1:${port} (--admin-addr): the port is in use; choose ` +
         `another, or stop what holds it: ss -ltnp sport = :${port}`,
@@ -192,8 +248,8 @@ Deno.test("startAdmin says what is in the way", async () => {
   } finally {
     await first.stop();
   }
-  assert.throws(
-    () => startAdmin({ hostname: "192.0.2.77", port: 9842 }, makeSubject()),
+  await assert.rejects(
+    startAdmin(configOf({ hostname: "192.0.2.77", port: 9842 }), makeSubject()),
     (error) => {
       assert.ok(error instanceof AdminListenError);
       assert.equal(
@@ -207,7 +263,7 @@ Deno.test("startAdmin says what is in the way", async () => {
 });
 
 Deno.test("startAdmin on every address answers IPv4 too", async () => {
-  const admin = startAdmin({ hostname: "::", port: 0 }, makeSubject());
+  const admin = await startAdmin(configOf({ hostname: "::", port: 0 }), makeSubject());
   try {
     await admin.warm();
     assert.equal((await get(`http://127.0.0.1:${admin.address.port}/healthz`)).status, 200);

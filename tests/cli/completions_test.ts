@@ -155,7 +155,13 @@ Deno.test("completions quotes whatever help says", async () => {
     if (!has(name)) continue;
     const edges = new FakeEdges();
     const operands = new Map([["SHELL", name]]);
-    await command.run({ flags: new Map(), operands, help: false, problems: [] }, edges);
+    await command.run({
+      flags: new Map(),
+      repeated: new Map(),
+      operands,
+      help: false,
+      problems: [],
+    }, edges);
     assert.deepEqual(await shell(name, ["-n"], edges.stdout), []);
   }
 });

@@ -5,6 +5,12 @@ import type { InterfaceAddress } from "../../lib/config/resolve.ts";
 export class FakeEdges implements Edges {
   stdout = "";
   stderr = "";
+  /** How wide the terminal is; undefined when there is none. */
+  width: number | undefined;
+  /** What the user presses Ctrl-C with. */
+  readonly abort = new AbortController();
+  /** Called whenever something was written to stdout. */
+  onOut: () => void = () => {};
   readonly #env: ReadonlyMap<string, string>;
   readonly #interfaces: readonly InterfaceAddress[] | undefined;
   /** Texts of files by path: there are no others. */
@@ -22,6 +28,7 @@ export class FakeEdges implements Edges {
 
   out(text: string): void {
     this.stdout += text;
+    this.onOut();
   }
 
   err(text: string): void {
@@ -48,5 +55,13 @@ export class FakeEdges implements Edges {
 
   user(): number | undefined {
     return 1000;
+  }
+
+  columns(): number | undefined {
+    return this.width;
+  }
+
+  interrupted(): AbortSignal {
+    return this.abort.signal;
   }
 }

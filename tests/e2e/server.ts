@@ -17,6 +17,9 @@ export const PERMISSIONS = (manifest.tasks.serve.command.match(/--\S+/g) ?? [])
 /** The repository's root, with main.ts and deno.json. */
 const ROOT = new URL("../../", import.meta.url).pathname;
 
+/** The program. */
+export const MAIN = `${ROOT}main.ts`;
+
 /** Where its HTTP answers, inside its namespace. */
 const ADMIN_PORT = 9842;
 

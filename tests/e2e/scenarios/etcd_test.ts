@@ -5,38 +5,16 @@ import { typeOf } from "../bootp.ts";
 import { assertSingleHolders } from "../checker.ts";
 import { newMac } from "../clients/client.ts";
 import { Udhcpc } from "../clients/udhcpc.ts";
-import type { Lab } from "../lab.ts";
-import type { Process } from "../process.ts";
 import { scenario } from "../scenario.ts";
 import { LAN, startServer } from "../server.ts";
 import type { Leased } from "../talker.ts";
-import { buildLan, type Lan, talkers, watch } from "./lan.ts";
+import { startEtcd, withEtcd } from "./etcd.ts";
+import { buildLan, talkers, watch } from "./lan.ts";
 
-const ETCD = "10.6.9.250";
 const SECOND = "10.6.9.2";
 
 /** A lease too long to be renewed during a test. */
-const FLAGS = {
-  ...LAN.flags,
-  "dhcp.lease": "600s",
-  "etcd.discovery.endpoints": `http://${ETCD}:2379`,
-};
-
-/** An etcd of one member, on a host of its own on the wire. */
-async function startEtcd(lab: Lab, { wire }: Lan): Promise<Process> {
-  const host = await lab.host("etcd");
-  await lab.plug(host, wire, { name: "eth0", address: `${ETCD}/24` });
-  const client = `http://${ETCD}:2379`;
-  const peer = `http://${ETCD}:2380`;
-  const etcd = host.start([
-    ...["etcd", "--data-dir", `${lab.directory}/etcd`],
-    ...["--listen-client-urls", client, "--advertise-client-urls", client],
-    ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
-    ...["--initial-cluster", `default=${peer}`],
-  ], { title: "etcd" });
-  await etcd.line(/ready to serve client requests/, 20);
-  return etcd;
-}
+const FLAGS = { ...withEtcd(LAN.flags), "dhcp.lease": "600s" };
 
 scenario("Any server answers, and a killed one is not missed", ["etcd", "udhcpc"], async (lab) => {
   const lan = await buildLan(lab);
