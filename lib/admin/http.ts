@@ -88,6 +88,7 @@ export async function startAdmin(
   const stop = async () => {
     unsubscribe();
     feed.close();
+    desk.stop();
     await Promise.all(listeners.map((listener) => listener.stop()));
   };
   try {
@@ -138,6 +139,7 @@ class Desk {
   readonly #base: RouteTable;
   #registry: ReturnType<typeof loadRegistry> | undefined;
   #whole: Promise<RouteTable> | undefined;
+  readonly #stopping = new AbortController();
 
   constructor(
     site: Site,
@@ -154,6 +156,11 @@ class Desk {
 
   async warm(): Promise<void> {
     await Promise.all([this.#scraper(), this.#table()]);
+  }
+
+  /** Ends what would otherwise take its time. */
+  stop(): void {
+    this.#stopping.abort();
   }
 
   async answer(request: Request, peer: Peer): Promise<Response> {
@@ -199,23 +206,25 @@ class Desk {
   }
 
   async #loadTable(): Promise<RouteTable> {
-    const [{ apiRoutes }, { documentRoute }] = await Promise.all([
+    const [{ apiRoutes }, { profileRoutes }, { documentRoute }] = await Promise.all([
       import("./api/routes.ts"),
+      import("./profiles.ts"),
       import("./openapi.ts"),
     ]);
     const { managed, version } = this.#subject;
     const table: RouteTable = new RouteTable([
       ...this.#base.routes,
       ...apiRoutes(managed, this.#feed, this.#eventLimits),
+      ...profileRoutes(this.#stopping.signal),
       documentRoute(() => table.routes, version),
     ]);
     return table;
   }
 }
 
-async function loadRegistry({ metrics, gauges }: AdminSubject) {
+async function loadRegistry({ metrics, gauges, ready }: AdminSubject) {
   const { makeRegistry } = await import("./exposition.ts");
-  return makeRegistry(metrics, gauges);
+  return makeRegistry(metrics, gauges, () => ready().ok);
 }
 
 const TEXT = { "text/plain": { type: "string" } };

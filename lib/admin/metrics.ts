@@ -66,6 +66,8 @@ export class Metrics {
   readonly commitSeconds: Distribution = new Distribution(SECONDS);
   /** Claims that a commit carried. */
   readonly batchSize: Distribution = new Distribution(CLAIMS);
+  /** Events by hook, which is its number in the configuration, and by what became of them. */
+  readonly hookEvents: Map<string, Map<string, number>> = new Map();
 
   /** A packet came in, of a message type like "discover". */
   received(type: string): void {
@@ -97,6 +99,16 @@ export class Metrics {
     this.commitSeconds.observe(seconds);
     this.batchSize.observe(batchSize);
   }
+
+  /** There is a hook, so its counts are shown from now on, zeros too. */
+  addHook(hook: string, results: readonly string[]): void {
+    this.hookEvents.set(hook, new Map(results.map((result) => [result, 0])));
+  }
+
+  /** What became of an event for a hook. */
+  hookEvent(hook: string, result: string): void {
+    count(this.hookEvents.get(hook)!, result);
+  }
 }
 
 /** Addresses of one subnet in one state. */
@@ -114,4 +126,6 @@ export interface Gauges {
   storeUp(): boolean;
   /** What is absent at first stays absent. */
   storeStatus(): StoreStatus;
+  /** Events that wait for each hook; absent where there are no hooks. */
+  hookQueues?(): Iterable<{ readonly hook: string; readonly count: number }>;
 }

@@ -14,6 +14,7 @@ import type { ServedInterface, ServerConfig } from "../config/model.ts";
 import type { ManagedStore } from "../lease/management.ts";
 import { messageOf } from "../config/operator_error.ts";
 import { SteadyClock } from "../config/steady_clock.ts";
+import type { Hooks } from "../notify/hooks.ts";
 import { type Confinement, confinementOf } from "../net/confinement.ts";
 import { InterfacePort } from "../net/interface_port.ts";
 import { Libc } from "../net/libc.ts";
@@ -44,6 +45,8 @@ const STATUS_ROUND = 3000;
  * when the service manager waits longer.
  */
 const STUCK = 5000;
+/** How long a stop waits for hooks to have been told of everything, milliseconds. */
+const FLUSH = 1000;
 
 const systemClock: Clock = {
   now: () => Date.now(),
@@ -115,6 +118,7 @@ async function serveUntilTold(
   const metrics = new Metrics();
   const libc = Libc.open();
   const confinements = confine(config, libc !== undefined);
+  const hooks = await openHooks(config, clock, log, metrics);
   const store = await openStore(config, clock, log, metrics);
   let admin: AdminEndpoint | undefined;
   const ports: { served: ServedInterface; port: InterfacePort }[] = [];
@@ -131,10 +135,18 @@ async function serveUntilTold(
       });
       ports.push({ served, port });
     }
-    const server = new Server({ config, store, ports, clock, log, metrics });
+    const server = new Server({
+      config,
+      store,
+      ports,
+      clock,
+      log,
+      metrics,
+      ...(hooks && { onEvent: (event) => hooks.tell(event) }),
+    });
     admin = await startAdmin(config.admin, {
       metrics,
-      gauges: gauges(store, server),
+      gauges: gauges(store, server, hooks),
       hostnames: [Deno.hostname()],
       ready() {
         const reasons = server.reasonsNotReady();
@@ -173,7 +185,7 @@ async function serveUntilTold(
     log.info("stopping", { signal: await signals.stop });
     manager.stopping();
     for (const stopRound of rounds) stopRound();
-    const stopped = Promise.all([server.stop(), admin.stop()]);
+    const stopped = Promise.all([stopServing(server, hooks), admin.stop()]);
     await Promise.race([stopped, clock.sleep(STOP_WITHIN)]);
     log.info("stopped");
     return 0;
@@ -211,6 +223,24 @@ async function reload(
  */
 function monotonicMicroseconds(): number {
   return ((uptime() ?? 0) + 1000) * 1000;
+}
+
+/** Nothing of hooks is loaded where there are none. */
+async function openHooks(
+  { hooks }: ServerConfig,
+  clock: Clock,
+  log: Log,
+  counter: Metrics,
+): Promise<Hooks | undefined> {
+  if (hooks.length === 0) return undefined;
+  const { makeHooks } = await import("../notify/start.ts");
+  return await makeHooks(hooks, { clock, log, counter, server: Deno.hostname() });
+}
+
+/** The last events happen while the server stops. */
+async function stopServing(server: Server, hooks: Hooks | undefined): Promise<void> {
+  await server.stop();
+  await hooks?.stop(FLUSH);
 }
 
 /** In one turn: whatever is decided next is decided by the new time, from leases moved to it. */
@@ -274,7 +304,7 @@ function portEvents(log: Log, metrics: Metrics) {
   };
 }
 
-function gauges(store: ManagedStore, server: Server) {
+function gauges(store: ManagedStore, server: Server, hooks: Hooks | undefined) {
   return {
     *addresses() {
       for (const { name: subnet = "" } of store.subnets) {
@@ -285,6 +315,7 @@ function gauges(store: ManagedStore, server: Server) {
     },
     storeUp: () => server.storeUp(),
     storeStatus: () => store.status?.() ?? { mirrorLag: 0 },
+    ...(hooks && { hookQueues: () => hooks.waiting() }),
   };
 }
 

@@ -99,6 +99,7 @@ export const HOOK_EVENTS = [
   "lease.released",
   "lease.expired",
   "lease.declined",
+  "lease.freed",
   "pool.threshold",
 ] as const;
 export type HookEvent = typeof HOOK_EVENTS[number];

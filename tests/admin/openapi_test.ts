@@ -88,6 +88,8 @@ Deno.test("the OpenAPI document describes every answer of every route", async ()
     ["/api/pools?range=10.7.0.10-10.7.0.12&subnet=guest", { method: "DELETE" }, 200],
     ["/api/pools", { method: "DELETE" }, 400],
     ["/api/servers", {}, 200],
+    ["/debug/pprof/profile?seconds=1&format=cpuprofile", {}, 200],
+    ["/debug/pprof/heap?seconds=1&format=heapprofile", {}, 200],
     [`/api/events?last-event-id=${id}`, {}, 200],
   ];
   const done = new Set<string>();

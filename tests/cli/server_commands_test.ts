@@ -279,7 +279,7 @@ Deno.test("commands refuse what makes no sense before they ask anybody", async (
     ],
     [
       "lease list --state x",
-      '--state: cannot use "x": wanted bound or released or expired or ' +
+      '--state: cannot use "x": wanted bound, released, expired, ' +
       "declined or freed",
     ],
     [
