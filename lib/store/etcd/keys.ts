@@ -84,31 +84,37 @@ export interface Unreadable {
 /** The names of one subnet's keys. */
 export class SubnetKeys {
   readonly #prefix: string;
+  #address: Ipv4 | undefined;
+  #text = "";
 
   /** @param prefix The prefix of all keys. @param subnet The subnet's name, empty for none. */
   constructor(prefix: string, subnet: string) {
     this.#prefix = subnet === "" ? prefix : `${prefix}${subnet}::`;
   }
 
-  /** An address as values have it. */
+  /** An address as keys and values have it. One is asked for many times in a row. */
   text(address: Ipv4): string {
-    return formatIpv4(address);
+    if (address !== this.#address) {
+      this.#address = address;
+      this.#text = formatIpv4(address);
+    }
+    return this.#text;
   }
 
   free(address: Ipv4): string {
-    return `${this.#prefix}ips::free::${formatIpv4(address)}`;
+    return `${this.#prefix}ips::free::${this.text(address)}`;
   }
 
   leased(address: Ipv4): string {
-    return `${this.#prefix}ips::leased::${formatIpv4(address)}`;
+    return `${this.#prefix}ips::leased::${this.text(address)}`;
   }
 
   declined(address: Ipv4): string {
-    return `${this.#prefix}ips::declined::${formatIpv4(address)}`;
+    return `${this.#prefix}ips::declined::${this.text(address)}`;
   }
 
   record(address: Ipv4): string {
-    return `${this.#prefix}leases::${formatIpv4(address)}`;
+    return `${this.#prefix}leases::${this.text(address)}`;
   }
 
   nic(client: ClientKey): string {

@@ -49,6 +49,9 @@ const LEASE = 4;
 
 const utf8 = new TextEncoder();
 
+/** From so many characters on the encoder is faster than a loop. */
+const LONG = 100;
+
 /**
  * Writes a message from its end to its beginning: then the length of what is nested, which stands
  * before it, is known when its turn comes.
@@ -96,9 +99,10 @@ class BackwardWriter {
     this.#octets.set(bytes, this.#start);
   }
 
-  /** Nearly all text is ASCII and short. */
+  /** Nearly all text is ASCII, and short but for records. */
   text(text: string): void {
     const { length } = text;
+    if (length >= LONG) return this.#long(text);
     this.#room(length);
     const octets = this.#octets;
     const start = this.#start - length;
@@ -108,6 +112,14 @@ class BackwardWriter {
       octets[start + i] = code;
     }
     this.#start = start;
+  }
+
+  #long(text: string): void {
+    this.#room(3 * text.length);
+    const from = this.#start - 3 * text.length;
+    const { written } = utf8.encodeInto(text, this.#octets.subarray(from, this.#start));
+    this.#octets.copyWithin(this.#start - written, from, from + written);
+    this.#start -= written;
   }
 
   #room(size: number): void {
@@ -243,7 +255,10 @@ function writeLease(field: number, lease: LeaseId): void {
 
 // Decoding -----------------------------------------------------------------------------------
 
-/** Walks the fields of a message and of those nested in it. */
+/**
+ * Walks the fields of a message and of those nested in it. Nothing is made on the way: an answer to
+ * a hundred claims has thousands of fields.
+ */
 class FieldReader {
   readonly #octets: Buffer;
   #at: number;
@@ -258,7 +273,12 @@ class FieldReader {
     this.#end = end;
   }
 
-  /** Goes to the next field; false at the end. */
+  /** Where it is, octets from the beginning of the whole. */
+  get at(): number {
+    return this.#at;
+  }
+
+  /** Goes to the next field; false at the end of the message. */
   next(): boolean {
     if (this.#at >= this.#end) return false;
     const tag = this.number();
@@ -279,45 +299,46 @@ class FieldReader {
     return value;
   }
 
-  /** The octets of the varint, or of what has a length, that comes next: where they begin and end. */
-  span(): { start: number; end: number } {
-    if (this.#type === VARINT) {
-      const start = this.#at;
-      while (this.#octet(this.#octets) >= 0x80);
-      return { start, end: this.#at };
-    }
+  /** Goes into the message that the field is. @returns what `leave` wants to come back. */
+  enter(): number {
+    const outer = this.#end;
+    this.#end = this.#endOfField();
+    return outer;
+  }
+
+  /** Goes behind the message that was entered last. */
+  leave(outer: number): void {
+    this.#at = this.#end;
+    this.#end = outer;
+  }
+
+  skip(): void {
+    if (this.#type === VARINT) this.number();
+    else this.#at = this.#endOfField();
+  }
+
+  text(): string {
+    const end = this.#endOfField();
+    const text = this.#octets.toString("utf8", this.#at, end);
+    this.#at = end;
+    return text;
+  }
+
+  lease(): LeaseId | undefined {
+    const start = this.#at;
+    while (this.#octet(this.#octets) >= 0x80);
+    return leaseFrom(this.#octets, start, this.#at);
+  }
+
+  /** Reads the length of a field that has one. */
+  #endOfField(): number {
     if (this.#type !== DELIMITED) {
       throw new MessageError(`etcd sent a field of an unknown type (${this.#type})`);
     }
     const length = this.number();
-    const start = this.#at;
-    this.#at += length;
-    if (this.#at > this.#end) throw new MessageError("etcd sent a message that is cut short");
-    return { start, end: this.#at };
-  }
-
-  skip(): void {
-    this.span();
-  }
-
-  bytes(): Buffer {
-    const { start, end } = this.span();
-    return this.#octets.subarray(start, end);
-  }
-
-  nested(): FieldReader {
-    const { start, end } = this.span();
-    return new FieldReader(this.#octets, start, end);
-  }
-
-  text(): string {
-    const { start, end } = this.span();
-    return this.#octets.toString("utf8", start, end);
-  }
-
-  lease(): LeaseId | undefined {
-    const { start, end } = this.span();
-    return leaseFrom(this.#octets, start, end);
+    const end = this.#at + length;
+    if (end > this.#end) throw new MessageError("etcd sent a message that is cut short");
+    return end;
   }
 
   #octet(octets: Buffer): number {
@@ -361,9 +382,9 @@ function readTransactionResult(
   let own = revision ?? 0;
   const results: StepResult[] = [];
   while (reader.next()) {
-    if (reader.field === 1 && revision === undefined) own = numberIn(reader.nested(), REVISION);
+    if (reader.field === 1 && revision === undefined) own = numberIn(reader, REVISION);
     else if (reader.field === 2) succeeded = reader.number() !== 0;
-    else if (reader.field === 3) results.push(readStepResult(reader.nested(), own));
+    else if (reader.field === 3) results.push(readStepResult(reader, own));
     else reader.skip();
   }
   return { succeeded, results, revision: own };
@@ -373,35 +394,46 @@ const PUT: StepResult = { kind: "put" };
 
 /** `ResponseOp`: exactly one of its fields is there. */
 function readStepResult(reader: FieldReader, revision: number): StepResult {
+  const outer = reader.enter();
   let result: StepResult = PUT;
   while (reader.next()) {
-    if (reader.field === 1) result = { kind: "get", found: firstKey(reader.nested()) };
-    else if (reader.field === 3) {
-      result = { kind: "delete", deleted: numberIn(reader.nested(), DELETED) };
-    } else if (reader.field === 4) {
-      result = { kind: "txn", result: readTransactionResult(reader.nested(), revision) };
+    if (reader.field === 1) result = { kind: "get", found: readFirstKey(reader) };
+    else if (reader.field === 3) result = { kind: "delete", deleted: numberIn(reader, DELETED) };
+    else if (reader.field === 4) {
+      const inner = reader.enter();
+      result = { kind: "txn", result: readTransactionResult(reader, revision) };
+      reader.leave(inner);
     } else reader.skip();
   }
+  reader.leave(outer);
   return result;
 }
 
 /** `RangeResponse`, of one key at most. */
-function firstKey(reader: FieldReader): KeyValue | undefined {
+function readFirstKey(reader: FieldReader): KeyValue | undefined {
+  const outer = reader.enter();
   let found: KeyValue | undefined;
   while (reader.next()) {
-    if (reader.field === 2) found = readKeyValue(reader.nested());
-    else reader.skip();
+    if (reader.field === 2) {
+      const inner = reader.enter();
+      found = readKeyValue(reader);
+      reader.leave(inner);
+    } else reader.skip();
   }
+  reader.leave(outer);
   return found;
 }
 
-/** The number in a field of a message, 0 when it is not there. */
+/** The number in a field of the message that comes next, 0 when it is not there. */
 function numberIn(reader: FieldReader, field: number): number {
+  const outer = reader.enter();
+  let value = 0;
   while (reader.next()) {
-    if (reader.field === field) return reader.number();
-    reader.skip();
+    if (reader.field === field) value = reader.number();
+    else reader.skip();
   }
-  return 0;
+  reader.leave(outer);
+  return value;
 }
 
 /** `KeyValue`. */
@@ -440,7 +472,7 @@ export function decodeWatchNews(octets: Buffer): WatchNews {
   while (reader.next()) {
     switch (reader.field) {
       case 1:
-        revision = numberIn(reader.nested(), REVISION);
+        revision = numberIn(reader, REVISION);
         break;
       case 3:
         created = reader.number() !== 0;
@@ -455,7 +487,7 @@ export function decodeWatchNews(octets: Buffer): WatchNews {
         reason = reader.text();
         break;
       case 11:
-        changes.push(new EncodedChange(reader.nested()));
+        changes.push(new EncodedChange(octets, reader));
         break;
       default:
         reader.skip();
@@ -466,23 +498,23 @@ export function decodeWatchNews(octets: Buffer): WatchNews {
 
 /** `Event`. Most are echoes of what was written here, of which nobody reads more than the revision. */
 class EncodedChange implements Change {
-  readonly revision: number;
-  readonly #deleted: boolean;
+  readonly revision: number = 0;
   readonly #octets: Buffer;
+  #deleted = false;
+  #start = 0;
+  #end = 0;
   #decoded: KeyValue | undefined;
 
-  constructor(reader: FieldReader) {
-    let deleted = false;
-    let octets: Buffer | undefined;
+  constructor(octets: Buffer, reader: FieldReader) {
+    this.#octets = octets;
+    const outer = reader.enter();
     while (reader.next()) {
-      if (reader.field === 1) deleted = reader.number() !== 0;
-      else if (reader.field === 2) octets = reader.bytes();
+      if (reader.field === 1) this.#deleted = reader.number() !== 0;
+      else if (reader.field === 2) this.revision = this.#skim(reader);
       else reader.skip();
     }
-    if (octets === undefined) throw new MessageError("etcd sent a change of no key");
-    this.#deleted = deleted;
-    this.#octets = octets;
-    this.revision = numberIn(new FieldReader(octets), MOD_REVISION);
+    reader.leave(outer);
+    if (this.#end === 0) throw new MessageError("etcd sent a change of no key");
   }
 
   get key(): string {
@@ -493,7 +525,23 @@ class EncodedChange implements Change {
     return this.#deleted ? undefined : this.#found();
   }
 
+  /** Notes where the key and its value are. @returns the revision that wrote them. */
+  #skim(reader: FieldReader): number {
+    const outer = reader.enter();
+    this.#start = reader.at;
+    let revision = 0;
+    while (reader.next()) {
+      if (reader.field === MOD_REVISION) revision = reader.number();
+      else reader.skip();
+    }
+    this.#end = reader.at;
+    reader.leave(outer);
+    return revision;
+  }
+
   #found(): KeyValue {
-    return this.#decoded ??= readKeyValue(new FieldReader(this.#octets));
+    return this.#decoded ??= readKeyValue(
+      new FieldReader(this.#octets, this.#start, this.#end),
+    );
   }
 }

@@ -780,22 +780,22 @@ export class Mirror implements LeaseView {
     }
     const shelf = this.#shelf(fact.subnet);
     if (fact.kind === "nic") {
-      this.#readable(shelf.keys.nic(fact.client));
+      this.#readable(() => shelf.keys.nic(fact.client));
       return this.#enterNic(shelf, fact.client, fact.address, revision, lease);
     }
     if (fact.kind === "reservation") {
-      this.#readable(shelf.keys.reservation(fact.client));
+      this.#readable(() => shelf.keys.reservation(fact.client));
       return this.#enterReservation(shelf, fact.client, fact.reservation, revision);
     }
     if (fact.kind === "pool") {
-      this.#readable(shelf.keys.amendment(poolName(fact.range)));
+      this.#readable(() => shelf.keys.amendment(poolName(fact.range)));
       return this.#enterRange(shelf, fact.range, fact.change, revision);
     }
     const { address } = fact;
     if (fact.kind === "free") {
       const slot = this.#slots.get(address);
       if (slot !== undefined && (slot.unreadable & BITS.free) !== 0) {
-        this.#readable(shelf.keys.free(address));
+        this.#readable(() => shelf.keys.free(address));
         slot.unreadable &= ~BITS.free;
       }
       if (fact.there) shelf.freeKeys.add(address);
@@ -805,7 +805,7 @@ export class Mirror implements LeaseView {
     const slot = this.#slotFor(shelf, address);
     if ((slot.unreadable & BITS[fact.kind]) !== 0) {
       slot.unreadable &= ~BITS[fact.kind];
-      this.#readable(shelf.keys[fact.kind](address));
+      this.#readable(() => shelf.keys[fact.kind](address));
     }
     if (fact.kind === "record") {
       this.#setRecord(shelf, slot, fact.record);
@@ -856,8 +856,8 @@ export class Mirror implements LeaseView {
     return { shelf, address: about.address };
   }
 
-  #readable(key: string): void {
-    if (this.#unreadable.size > 0) this.#unreadable.delete(key);
+  #readable(key: () => string): void {
+    if (this.#unreadable.size > 0) this.#unreadable.delete(key());
   }
 
   #enterNic(

@@ -112,6 +112,14 @@ const MOST_CLAIMS = 100;
  */
 const MOST_FLIGHTS = 3;
 
+/**
+ * When the last transaction had so many claims, the next is not sent off sooner than so many
+ * milliseconds after it, unless it is full: every transaction costs etcd and this program about as
+ * much as a dozen claims do.
+ */
+const BUSY = 16;
+const GATHER = 6;
+
 /** How often a claim is tried with what the last try has read. */
 const MOST_ATTEMPTS = 8;
 
@@ -171,8 +179,18 @@ export class EtcdStore implements ManagedStore {
   #queue: Pending[] = [];
   #chores: Task[] = [];
   /** Transactions under way, and the addresses and clients that they touch. */
-  readonly #flights = new Set<Promise<void>>();
+  readonly #flights = new Map<number, Promise<void>>();
+  #departures = 0;
   readonly #aloft = new Set<Ipv4 | string>();
+  /**
+   * What the watch has brought while transactions were under way, and which was the last of them.
+   * It waits until they have landed: nearly all of it is their echo, which need not be read.
+   */
+  #echoes: { readonly flight: number; readonly hear: () => void }[] = [];
+  /** When the last one set off, by the clock's `elapsed`, and with how many claims. */
+  #departed = -Infinity;
+  #carried = 0;
+  #isGathering = false;
   /** Clients with something in the queue or on its way, and how much. */
   readonly #busy = new Map<ClientKey, number>();
   #trouble: string | undefined = "etcd has not been reached yet";
@@ -324,8 +342,9 @@ export class EtcdStore implements ManagedStore {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#start();
     this.#stopChores?.();
-    while (this.#flights.size > 0) await Promise.race(this.#flights);
+    while (this.#flights.size > 0) await Promise.race(this.#flights.values());
     this.#wake();
     await this.#living;
     if (this.#trouble === undefined) {
@@ -375,20 +394,47 @@ export class EtcdStore implements ManagedStore {
     while (this.#maySetOff()) {
       const claims = this.#form();
       if (claims.length === 0) return;
+      this.#departed = this.#clock.elapsed();
+      this.#carried = claims.length;
+      const flight = ++this.#departures;
       const scope = claims.flatMap(({ plan }) => plan.scope);
       for (const part of scope) this.#aloft.add(part);
-      const flight = this.#commit(claims).then(() => {
+      const landed = this.#commit(claims).then(() => {
         this.#flights.delete(flight);
         for (const part of scope) this.#aloft.delete(part);
+        this.#hear();
         this.#start();
       });
-      this.#flights.add(flight);
+      this.#flights.set(flight, landed);
     }
   }
 
   #maySetOff(): boolean {
-    if (this.#flights.size === 0) return this.#queue.length > 0 || this.#chores.length > 0;
-    return this.#flights.size < MOST_FLIGHTS && this.#queue.length >= this.#mostClaims;
+    if (this.#queue.length >= this.#mostClaims) return this.#flights.size < MOST_FLIGHTS;
+    if (this.#queue.length === 0 && this.#chores.length === 0) return false;
+    return this.#flights.size === 0 && !this.#gather();
+  }
+
+  /** Whether more claims are to be waited for. */
+  #gather(): boolean {
+    const left = this.#departed + GATHER - this.#clock.elapsed();
+    if (this.#carried < BUSY || left <= 0 || this.#isClosed) return false;
+    if (!this.#isGathering) {
+      this.#isGathering = true;
+      this.#clock.sleep(left).then(() => {
+        this.#isGathering = false;
+        this.#start();
+      });
+    }
+    return true;
+  }
+
+  /** Hears echoes whose transactions have all landed. */
+  #hear(): void {
+    const [oldest = Infinity] = this.#flights.keys();
+    while (this.#echoes.length > 0 && this.#echoes[0]!.flight < oldest) {
+      this.#echoes.shift()!.hear();
+    }
   }
 
   async #commit(claims: readonly Claim[]): Promise<void> {
@@ -805,9 +851,13 @@ export class EtcdStore implements ManagedStore {
     this.#following = following;
     this.#watch = this.#etcd.watch(prefix, endOfPrefix(prefix), revision + 1, {
       changed: (changes, at) => {
-        if (this.#following !== following) return;
-        mirror.follow(changes, at, this.#clock.now());
-        this.#onProgress?.();
+        const hear = () => {
+          if (this.#following !== following) return;
+          mirror.follow(changes, at, this.#clock.now());
+          this.#onProgress?.();
+        };
+        this.#echoes.push({ flight: this.#departures, hear });
+        this.#hear();
       },
       ended: (reason) => {
         if (this.#following !== following || this.#isClosed) return;

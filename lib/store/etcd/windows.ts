@@ -10,6 +10,7 @@ import type { Etcd, LeaseId } from "./etcd.ts";
 
 /** A window in time: keys that must be there until some instant in it hang on one etcd lease. */
 interface Window {
+  readonly width: number;
   readonly end: number;
   /** undefined while it is being made. */
   lease: LeaseId | undefined;
@@ -31,6 +32,8 @@ export class Windows {
   readonly #clock: Clock;
   readonly #timeout: number;
   readonly #windows = new Map<string, Window>();
+  /** The one that was wanted last, as most of the next will be. */
+  #last: Window | undefined;
 
   /** @param timeout How long a call to etcd may take, milliseconds. */
   constructor(etcd: Etcd, clock: Clock, timeout: number) {
@@ -72,6 +75,7 @@ export class Windows {
   /** Forgets etcd leases: one of them has gone before its time. */
   forget(): void {
     this.#windows.clear();
+    this.#last = undefined;
   }
 
   /** Ends the etcd leases that nothing hangs on. */
@@ -82,21 +86,24 @@ export class Windows {
         await this.#etcd.revoke(lease, this.#timeout).catch(() => {});
       }
     }
-    this.#windows.clear();
+    this.forget();
   }
 
   /** @param like The instant whose hold decides how wide the window is. */
   #windowFor(until: number, like = until): Window {
     const now = this.#clock.now();
-    for (const [name, { end }] of this.#windows) if (end <= now) this.#windows.delete(name);
     const width = widthOf(like - now);
     const end = Math.ceil(until / width) * width;
+    const last = this.#last;
+    if (last !== undefined && last.width === width && last.end === end) return last;
+    for (const [name, { end }] of this.#windows) if (end <= now) this.#windows.delete(name);
     const name = `${width} ${end}`;
-    const known = this.#windows.get(name);
-    if (known !== undefined) return known;
-    const window: Window = { end, lease: undefined, granting: undefined, used: false };
-    this.#windows.set(name, window);
-    return window;
+    let window = this.#windows.get(name);
+    if (window === undefined) {
+      window = { width, end, lease: undefined, granting: undefined, used: false };
+      this.#windows.set(name, window);
+    }
+    return this.#last = window;
   }
 
   #use(window: Window, until: number): void {
