@@ -190,6 +190,8 @@ export class EtcdStore implements ManagedStore {
   /** When the last one set off, by the clock's `elapsed`, and with how many claims. */
   #departed = -Infinity;
   #carried = 0;
+  /** How many claims fitted into the last transaction that was full. */
+  #room: number;
   #isGathering = false;
   /** Clients with something in the queue or on its way, and how much. */
   readonly #busy = new Map<ClientKey, number>();
@@ -236,6 +238,7 @@ export class EtcdStore implements ManagedStore {
   private constructor(options: EtcdStoreOptions) {
     const { etcd, clock, subnets, prefix, requestTimeout } = options;
     this.#options = options;
+    this.#room = options.mostClaims ?? MOST_CLAIMS;
     this.#etcd = etcd;
     this.#clock = clock;
     this.#configured = subnets;
@@ -410,7 +413,7 @@ export class EtcdStore implements ManagedStore {
   }
 
   #maySetOff(): boolean {
-    if (this.#queue.length >= this.#mostClaims) return this.#flights.size < MOST_FLIGHTS;
+    if (this.#queue.length >= this.#room) return this.#flights.size < MOST_FLIGHTS;
     if (this.#queue.length === 0 && this.#chores.length === 0) return false;
     return this.#flights.size === 0 && !this.#gather();
   }
@@ -463,16 +466,12 @@ export class EtcdStore implements ManagedStore {
     this.#conclude(claims, leases, result);
   }
 
-  get #mostClaims(): number {
-    return this.#options.mostClaims ?? MOST_CLAIMS;
-  }
-
   /**
    * Takes claims for one transaction out of the queue. Two that touch one address or one client
    * never travel together, and whoever came first goes first.
    */
   #form(): Claim[] {
-    const most = this.#options.maxTransactionOperations ?? 128;
+    const { maxTransactionOperations: most = 128, mostClaims = MOST_CLAIMS } = this.#options;
     const claims: Claim[] = [];
     const touched = new Set(this.#aloft);
     const later: Pending[] = [];
@@ -496,8 +495,11 @@ export class EtcdStore implements ManagedStore {
         return true;
       }
       const heaviest = Math.max(weight, weightOf(plan));
-      const fits = claims.length < this.#mostClaims && claims.length + 1 + heaviest <= most;
-      if (!fits && claims.length > 0) return false;
+      const fits = claims.length < mostClaims && claims.length + 1 + heaviest <= most;
+      if (!fits && claims.length > 0) {
+        this.#room = claims.length;
+        return false;
+      }
       weight = heaviest;
       claims.push({ pending, plan });
       for (const part of plan.scope) touched.add(part);
