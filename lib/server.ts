@@ -382,6 +382,7 @@ export class Server {
     this.#tell(kind, lease);
     // A client that moves gives up what it had.
     if (operation.kind === "bind" && freed !== undefined) this.#tell("lease.released", freed);
+    if (!this.#config.log.leases) return;
     this.#parts.log.event(kind === undefined ? asideEnded(result.before) : EVENT_NAMES[kind], {
       ip: formatIpv4(lease.address),
       client: lease.client,

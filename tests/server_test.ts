@@ -300,8 +300,9 @@ class Bench implements AsyncDisposable {
   #stopped: Promise<void> | undefined;
 
   constructor(
-    { verbosity = 0, subnet = subnetOf(), ailment }: {
+    { verbosity = 0, leases = true, subnet = subnetOf(), ailment }: {
       readonly verbosity?: number;
+      readonly leases?: boolean;
       readonly subnet?: Subnet;
       readonly ailment?: string;
     } = {},
@@ -333,7 +334,7 @@ class Bench implements AsyncDisposable {
       reloadOnChange: false,
       hooks: [],
       poolThreshold: 0.9,
-      log: { format: "text", verbosity },
+      log: { format: "text", leases, verbosity },
     };
     this.server = new Server({
       config,
@@ -574,8 +575,8 @@ Deno.test("Server counts what it drops by reason", async () => {
 });
 
 Deno.test("Server logs as much as it is asked to", async () => {
-  const lines = async (verbosity: number) => {
-    await using bench = new Bench({ verbosity });
+  const lines = async (verbosity: number, leases = true) => {
+    await using bench = new Bench({ verbosity, leases });
     await bench.say(
       "BOOTP aa:01",
       "DISCOVER aa:01 requested=10.0.0.10",
@@ -584,6 +585,7 @@ Deno.test("Server logs as much as it is asked to", async () => {
     return bench.log.lines.map(({ text }) => text);
   };
   assert.deepEqual(await lines(0), ["lease created"]);
+  assert.deepEqual(await lines(0, false), []);
   assert.deepEqual(await lines(1), ["dropped", "lease created"]);
   assert.deepEqual(await lines(2), [
     ...["dropped", "received", "sent"],

@@ -151,6 +151,8 @@ export interface ServerConfig {
   readonly log: {
     /** `journal` is text with the priorities that systemd reads. */
     readonly format: "text" | "json" | "journal";
+    /** Whether there is a line for each event of a lease. */
+    readonly leases: boolean;
     /** 0: lease events and trouble. 1: also decisions not to answer. 2: also every packet. */
     readonly verbosity: number;
   };

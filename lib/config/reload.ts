@@ -44,6 +44,7 @@ function admin(part: (admin: AdminConfig) => unknown): (config: ServerConfig) =>
 const LIVE: readonly Part[] = [
   [SETTINGS.requestTimeout.file!, ({ requestTimeout }) => requestTimeout],
   [SETTINGS.poolThreshold.file!, ({ poolThreshold }) => poolThreshold],
+  [SETTINGS.logLeases.file!, ({ log }) => log.leases],
   [SETTINGS.verbosity.file!, ({ log }) => log.verbosity],
 ];
 
@@ -58,7 +59,7 @@ export function compareConfigs(running: ServerConfig, asked: ServerConfig): Relo
       subnets,
       requestTimeout,
       poolThreshold,
-      log: { ...running.log, verbosity: asked.log.verbosity },
+      log: { ...asked.log, format: running.log.format },
     },
     changed: [...changedSubnets(running, asked), ...differing(LIVE)],
     restart: differing(FIXED),

@@ -149,7 +149,11 @@ export function resolveConfig(
     reloadOnChange: settings.reloadOnChange.value && file !== undefined,
     hooks: file?.hooks ?? [],
     poolThreshold: settings.poolThreshold.value,
-    log: { format: settings.logFormat.value, verbosity: settings.verbosity.value },
+    log: {
+      format: settings.logFormat.value,
+      leases: settings.logLeases.value,
+      verbosity: settings.verbosity.value,
+    },
   };
   return { ok: true, config, settings, warnings, origins };
 }

@@ -324,6 +324,14 @@ export const SETTINGS = {
       "Form of the log on stderr; journal is text with priorities, without the time, which the " +
       "journal keeps itself",
   }),
+  logLeases: setting({
+    flag: "log.leases",
+    group: OPERATION,
+    type: boolean,
+    fallback: "true",
+    help:
+      "Whether the log has a line for each event of a lease; a very busy network may do without",
+  }),
   verbosity: setting({
     flag: "v",
     key: "log.verbosity",

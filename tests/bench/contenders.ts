@@ -80,13 +80,15 @@ export function etcdhcp(
           : { "etcd.discovery.endpoints": endpoints.join() }),
         "admin-addr": `127.0.0.1:${ADMIN_PORT}`,
         "log.format": "json",
+        // As with Kea below: who gets what is not logged.
+        "log.leases": "false",
       };
       const profiling = profileDirectory
         ? ["--cpu-prof", `--cpu-prof-dir=${profileDirectory}`, "--cpu-prof-interval=200"]
         : [];
       return Promise.resolve([
         ...[Deno.execPath(), "run", ...PERMISSIONS, ...profiling, `${ROOT}main.ts`, "serve"],
-        ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
+        ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
         ...extra,
       ]);
     },

@@ -124,7 +124,7 @@ Deno.test("readConfigFile takes every setting as flags do, in TOML's own types t
   assert.equal(settings.store.ca, undefined);
   assert.deepEqual(settings.admin.listen, { hostname: "::", port: 9842 });
   assert.equal(settings.poolThreshold, 0.5);
-  assert.deepEqual(settings.log, { format: "json", verbosity: 2 });
+  assert.deepEqual(settings.log, { format: "json", leases: true, verbosity: 2 });
   assert.deepEqual(settings.subnets[0]!.pools.map(formatRange), [
     "10.6.9.10-10.6.9.19",
     "10.6.9.30-10.6.9.30",

@@ -66,7 +66,7 @@ Deno.test("resolveConfig with nothing configured is a trial on loopback", () => 
   assert.equal(trial.clientPort, 6868);
   assert.equal(book(""), "/run/user/1000/etcdhcp-trial/leases.db");
   assert.deepEqual(trial.admin.listen, { hostname: "127.0.0.1", port: 9842 });
-  assert.deepEqual(trial.log, { format: "text", verbosity: 0 });
+  assert.deepEqual(trial.log, { format: "text", leases: true, verbosity: 0 });
   assert.equal(trial.requestTimeout, 2000);
 });
 
@@ -132,7 +132,7 @@ Deno.test("resolveConfig sends what was given in place of defaults", () => {
     "10.6.9.50",
   ]);
   assert.deepEqual(lan.subnets[0]!.lease, { default: 172800, min: 3600, max: 172800 });
-  assert.deepEqual(lan.log, { format: "json", verbosity: 2 });
+  assert.deepEqual(lan.log, { format: "json", leases: true, verbosity: 2 });
   assert.deepEqual(lan.admin.listen, { hostname: "::", port: 9842 });
   assert.equal(lan.confinedElsewhere, true);
   assert.equal(lan.requestTimeout, 500);

@@ -26,7 +26,7 @@ export interface HookedServerOptions {
 
 if (import.meta.main) {
   const { directory, port, clientPort, hooks }: HookedServerOptions = JSON.parse(Deno.args[0]!);
-  const log = { format: "json", verbosity: 0 } as const;
+  const log = { format: "json", leases: true, verbosity: 0 } as const;
   const code = await runServer(
     {
       trial: true,

@@ -25,7 +25,7 @@ const SITE: ServerConfig = {
   reloadOnChange: false,
   hooks: [],
   poolThreshold: 0.9,
-  log: { format: "text", verbosity: 0 },
+  log: { format: "text", leases: true, verbosity: 0 },
 };
 
 /** What is granted under a flag; undefined when it is not there. */
