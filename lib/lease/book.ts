@@ -6,7 +6,7 @@
  */
 
 import type { Reservation, Subnet } from "../config/model.ts";
-import type { Ipv4 } from "../wire/address.ts";
+import { cidrContains, type Ipv4 } from "../wire/address.ts";
 import { AddressSet, AddressSpace, hostsOf } from "./address_set.ts";
 import { Agenda } from "./agenda.ts";
 import { type ClientKey, isBound, isHeld, keepsAddress, type Lease } from "./lease.ts";
@@ -142,16 +142,17 @@ export class Book implements LeaseView {
   }
 
   /**
-   * Takes over an entry as it is: for a store that reads its book back. That of a subnet that is
-   * not configured is put aside.
+   * Takes over an entry as it is: for a store that reads its book back. One whose address lies in a
+   * subnet that is called otherwise now is that subnet's; one that lies in none that is configured
+   * is put aside, unless there is one of its subnet's name.
    */
   load(lease: Lease): void {
-    this.#set(lease.address, this.#byAddress.get(lease.address), lease);
+    this.#set(lease.address, this.#byAddress.get(lease.address), this.#housed(lease));
   }
 
   /**
-   * Takes other subnets. Entries stay as they are; those of a subnet that goes are put aside, and
-   * come back with it.
+   * Takes other subnets. Entries stay as they are, but for the name of their subnet where that is
+   * another; those of a subnet that goes are put aside, and come back with it.
    *
    * @returns The entries that have gone from the view or come back to it.
    */
@@ -173,21 +174,24 @@ export class Book implements LeaseView {
     for (const [address, lease] of this.#byAddress) {
       const shelf = this.#shelves.get(lease.subnet);
       if (shelf === undefined || !kept.has(shelf)) moved.push(lease);
-      else if (keepsAddress(lease.state)) shelf.free.delete(address);
+      else if (this.#homeOf(lease) !== lease.subnet) {
+        this.#remove(address, lease);
+        moved.push(lease);
+      } else if (keepsAddress(lease.state)) shelf.free.delete(address);
       else if (shelf.free.has(address)) shelf.used.add(address);
     }
     for (const { address } of moved) this.#byAddress.delete(address);
     const changes: Change[] = [];
     for (const lease of moved) {
       this.load(lease);
-      if (this.#shelves.has(lease.subnet)) continue;
-      changes.push({ address: lease.address, before: lease, after: undefined });
+      const after = this.#byAddress.get(lease.address);
+      if (after !== lease) changes.push({ address: lease.address, before: lease, after });
     }
     for (const [address, lease] of this.#parked) {
-      if (!this.#shelves.has(lease.subnet) || this.#byAddress.has(address)) continue;
+      if (!this.#shelves.has(this.#homeOf(lease)) || this.#byAddress.has(address)) continue;
       this.#parked.delete(address);
       this.load(lease);
-      changes.push({ address, before: undefined, after: lease });
+      changes.push({ address, before: undefined, after: this.#byAddress.get(address) });
     }
     return changes;
   }
@@ -230,8 +234,9 @@ export class Book implements LeaseView {
 
   /** Undoes changes, the latest first: for a store that could not make them durable. */
   undo(changes: readonly Change[]): void {
-    for (const { address, before, after } of changes.toReversed()) {
-      this.#set(address, after, before);
+    for (const { address, before } of changes.toReversed()) {
+      // Its subnet may be called otherwise by now.
+      this.#set(address, this.#byAddress.get(address), before && this.#housed(before));
     }
   }
 
@@ -419,6 +424,24 @@ export class Book implements LeaseView {
     if (lease.state === "declined") shelf.declined.add(address);
     if (lease.state === "freed") shelf.freed++;
     if (isItsClients(lease)) remember(shelf, lease);
+  }
+
+  /**
+   * The name of the subnet that an entry belongs to. Networks never overlap, so the address tells,
+   * although the subnet was called otherwise when the entry was made.
+   */
+  #homeOf({ subnet, address }: Lease): string {
+    const own = this.#shelves.get(subnet);
+    if (own !== undefined && cidrContains(own.subnet.cidr, address)) return subnet;
+    for (const [name, shelf] of this.#shelves) {
+      if (cidrContains(shelf.subnet.cidr, address)) return name;
+    }
+    return subnet;
+  }
+
+  #housed(lease: Lease): Lease {
+    const subnet = this.#homeOf(lease);
+    return subnet === lease.subnet ? lease : { ...lease, subnet };
   }
 
   #isPooled(shelf: Shelf, address: Ipv4): boolean {
