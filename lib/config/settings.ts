@@ -269,7 +269,7 @@ export const SETTINGS = {
     group: OPERATION,
     type: listenAddress,
     fallback: "127.0.0.1:9842",
-    help: "Where /metrics, /healthz and /readyz are served; :9842 is every address",
+    help: "Where metrics, health, profiles and the API are served; :9842 is every address",
   }),
   adminTokenFile: setting({
     flag: "admin.token-file",

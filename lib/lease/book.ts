@@ -61,6 +61,12 @@ interface Shelf extends Layout {
   bound: number;
 }
 
+/** What lies in a subnet. */
+interface Housed {
+  readonly subnet: string;
+  readonly address: Ipv4;
+}
+
 const TAKEN: Applied = { kind: "taken" };
 const REFUSED: Applied = { kind: "refused" };
 
@@ -200,8 +206,9 @@ export class Book implements LeaseView {
    * Does an operation. `expires` and the like are compared with `now`, milliseconds since 1970.
    * What it changed can be undone until the next operation on the same addresses.
    */
-  apply(operation: Operation, now: number): Applied {
-    // Its subnet may have gone since it was asked for.
+  apply(asked: Operation, now: number): Applied {
+    // Its subnet may be called otherwise since it was asked for, or have gone.
+    const operation = asked.kind === "expire" ? asked : this.#housed(asked);
     if (operation.kind !== "expire" && !this.#shelves.has(operation.subnet)) return REFUSED;
     switch (operation.kind) {
       case "bind":
@@ -430,7 +437,7 @@ export class Book implements LeaseView {
    * The name of the subnet that an entry belongs to. Networks never overlap, so the address tells,
    * although the subnet was called otherwise when the entry was made.
    */
-  #homeOf({ subnet, address }: Lease): string {
+  #homeOf({ subnet, address }: Housed): string {
     const own = this.#shelves.get(subnet);
     if (own !== undefined && cidrContains(own.subnet.cidr, address)) return subnet;
     for (const [name, shelf] of this.#shelves) {
@@ -439,9 +446,10 @@ export class Book implements LeaseView {
     return subnet;
   }
 
-  #housed(lease: Lease): Lease {
-    const subnet = this.#homeOf(lease);
-    return subnet === lease.subnet ? lease : { ...lease, subnet };
+  /** The same under the name that its subnet has at present. */
+  #housed<T extends Housed>(one: T): T {
+    const subnet = this.#homeOf(one);
+    return subnet === one.subnet ? one : { ...one, subnet };
   }
 
   #isPooled(shelf: Shelf, address: Ipv4): boolean {
