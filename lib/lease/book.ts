@@ -78,6 +78,9 @@ export class Book implements LeaseView {
   /** Entries of subnets that are not configured at present, to come back with them. */
   readonly #parked = new Map<Ipv4, Lease>();
 
+  /** Names of subnets that were configured before, and are not at present. */
+  readonly #former = new Set<string>();
+
   constructor(subnets: readonly Subnet[]) {
     for (const subnet of subnets) this.#shelves.set(subnet.name ?? "", makeShelf(subnet));
   }
@@ -176,6 +179,8 @@ export class Book implements LeaseView {
         this.#shelves.set(name, known);
       } else this.#shelves.set(name, makeShelf(subnet));
     }
+    for (const name of before.keys()) this.#former.add(name);
+    for (const name of this.#shelves.keys()) this.#former.delete(name);
     const moved: Lease[] = [];
     for (const [address, lease] of this.#byAddress) {
       const shelf = this.#shelves.get(lease.subnet);
@@ -208,7 +213,8 @@ export class Book implements LeaseView {
    */
   apply(asked: Operation, now: number): Applied {
     // Its subnet may be called otherwise since it was asked for, or have gone.
-    const operation = asked.kind === "expire" ? asked : this.#housed(asked);
+    const isRenamed = asked.kind !== "expire" && this.#former.has(asked.subnet);
+    const operation = isRenamed ? this.#housed(asked) : asked;
     if (operation.kind !== "expire" && !this.#shelves.has(operation.subnet)) return REFUSED;
     switch (operation.kind) {
       case "bind":

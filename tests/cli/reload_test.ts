@@ -119,7 +119,7 @@ Deno.test("Reloader.reload: another name for the same addresses, in etcd and in 
 
   // Nor when it was away for a while: its leases are still there.
   shared.write(IN_ETCD.replaceAll("10.6.9.", "10.6.7.").replace('"lan"', '"up"'));
-  assert.deepEqual(await shared.reload(), ["info reloaded changed=subnet.lan, subnet.up"]);
+  assert.equal((await shared.reload()).at(-1), "info reloaded changed=subnet.lan, subnet.up");
   shared.write(renamed);
   assert.match((await shared.reload())[0]!, /was subnet\.lan, /);
   shared.write(IN_ETCD);

@@ -93,6 +93,7 @@ const compare: fc.Arbitrary<Compare> = fc.oneof(
   fc.record({ kind: fc.constantFrom("absent", "present"), key: text }),
   fc.record({ kind: fc.constant("value"), key: text, value: text }),
   fc.record({ kind: fc.constant("modified"), key: text, revision }),
+  fc.record({ kind: fc.constant("unchanged"), key: text, end: text, revision: fc.nat() }),
   fc.record({
     kind: fc.constant("lease"),
     key: text,
