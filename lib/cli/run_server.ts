@@ -65,7 +65,7 @@ const systemClock: Clock = {
 export interface RunOptions {
   readonly service: ServiceEnvironment;
   /** Reads the configuration again; undefined when there is no file to read. */
-  readonly reloader: Reloader | undefined;
+  readonly reloader?: Reloader | undefined;
 }
 
 /**
