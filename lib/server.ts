@@ -379,9 +379,10 @@ export class Server {
     if (result.kind !== "done") return;
     const { lease, freed } = result;
     const kind = eventKindOf(operation, result);
-    this.#tell(kind, lease);
-    // A client that moves gives up what it had.
+    // A client that moves gives up what it had, first: who keeps one entry for each client, like a
+    // name in DNS, would else take back the new one.
     if (operation.kind === "bind" && freed !== undefined) this.#tell("lease.released", freed);
+    this.#tell(kind, lease);
     if (!this.#config.log.leases) return;
     this.#parts.log.event(kind === undefined ? asideEnded(result.before) : EVENT_NAMES[kind], {
       ip: formatIpv4(lease.address),

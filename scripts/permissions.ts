@@ -134,6 +134,7 @@ export function generalPermissions(build: BuildFor): string[] {
       ...(knowsUnixSockets(build) ? unix : []),
     ],
     ffi: libraries(build.arch),
+    // The configuration file, what it names, certificates.
     read: [...files, "/etc/etcdhcp"],
     write: files,
     env: [...VARIABLES, "GRPC_*"],

@@ -704,8 +704,9 @@ Deno.test("Server tells of leases, and answers although whoever hears of it fail
   assert.deepEqual(bench.told, [
     "lease.created 10.0.0.10",
     "lease.renewed 10.0.0.10",
-    "lease.created 10.0.0.11",
+    // What a client leaves comes before what it has instead.
     "lease.released 10.0.0.10",
+    "lease.created 10.0.0.11",
     "lease.declined 10.0.0.11",
     "lease.created 10.0.0.12",
     "lease.released 10.0.0.12",

@@ -1,7 +1,8 @@
 /**
  * Programs of other people's that some unit tests put our files before. Where one is missing, its
  * tests are left out, which the runner reports as ignored; continuous integration installs them all
- * and sets REQUIRE_TOOLS, so that there a missing one fails.
+ * and sets REQUIRE_TOOLS, so that there a missing one fails. Every test that may be left out for
+ * what the machine lacks asks here.
  *
  * @module
  */
@@ -12,13 +13,22 @@ import { spawnSync } from "node:child_process";
 const PROBES = {
   promtool: ["--version"],
   go: ["tool", "-n", "pprof"],
+  zsh: ["--version"],
+  fish: ["--version"],
+  "systemd-analyze": ["--version"],
+  "dpkg-deb": ["--version"],
 } as const;
 
 type Tool = keyof typeof PROBES;
 
+/** Whether everything that tests need must be there. */
+export function requiresAll(): boolean {
+  return Deno.env.has("REQUIRE_TOOLS");
+}
+
 /** Whether tests that need the program are to be left out. */
 export function lacks(tool: Tool): boolean {
-  if (Deno.env.has("REQUIRE_TOOLS")) return false;
+  if (requiresAll()) return false;
   return spawnSync(tool, PROBES[tool], { stdio: "ignore" }).status !== 0;
 }
 

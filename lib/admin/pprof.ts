@@ -9,7 +9,6 @@
  */
 
 import { Session } from "node:inspector";
-import { messageOf } from "../config/operator_error.ts";
 import { HttpError } from "./route.ts";
 import { cpuToPprof, heapToPprof, type V8Cpu, type V8Heap } from "./pprof_encode.ts";
 
@@ -24,6 +23,13 @@ const HEAP_INTERVAL = 512 * 1024;
 
 /** The inspector answers at once, or, in some versions of Deno, never, milliseconds. */
 const PATIENCE = 10_000;
+
+/**
+ * Deno's permission to use the inspector has no name on the command line: it comes with the right to
+ * know everything of the machine, less what is denied by name.
+ */
+export const PROFILE_FLAGS = "--allow-sys --deny-sys=cpus,gid,homedir,loadavg,osRelease,statfs," +
+  "systemMemoryInfo,username,getPriority,setPriority,userInfo";
 
 /** What is asked of V8's inspector and what it answers. */
 type Post = (method: string, params?: object) => Promise<Record<string, unknown>>;
@@ -110,7 +116,7 @@ async function answer(kind: Kind, request: Request, stopping?: AbortSignal): Pro
       : file(JSON.stringify(found), "application/json", `${kind.file}.${kind.own}`);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
-    throw new HttpError(501, `profiles need Deno's permission --allow-sys: ${messageOf(error)}`);
+    throw new HttpError(501, `profiles need another permission; run it with ${PROFILE_FLAGS}`);
   } finally {
     isBusy = false;
   }

@@ -24,6 +24,11 @@ export interface Edges {
   readText(path: string): string;
   /** Whether a file or directory is there; undefined when the program may not look. */
   exists(path: string): boolean | undefined;
+  /**
+   * Stands for a file as it is at this moment: replaced, written or touched it has another. Undefined
+   * when it is not there, or the program may not look.
+   */
+  stamp(path: string): string | undefined;
   /** The number of the user who runs the program; undefined when it may not look. */
   user(): number | undefined;
   /** How many columns the terminal has that a stream goes to; undefined when it goes elsewhere. */
@@ -80,6 +85,16 @@ export const processEdges: Edges = {
     } catch (error) {
       // Whatever else is in the way, like a directory that others may not enter, is no answer.
       return error instanceof Deno.errors.NotFound ? false : undefined;
+    }
+  },
+  stamp(path) {
+    if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return undefined;
+    try {
+      const { ino, size, mtime } = Deno.statSync(path);
+      return `${ino} ${size} ${mtime?.getTime()}`;
+    } catch {
+      // Whoever reads it then is told what is wrong.
+      return undefined;
     }
   },
   user() {

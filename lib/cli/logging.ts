@@ -53,7 +53,8 @@ function textValue(value: Exclude<FieldValue, undefined>): string {
 
 /** A log that writes lines to a sink. */
 export class LineLog implements Log {
-  readonly verbosity: number;
+  /** May be set while the log is in use. */
+  verbosity: number;
   readonly #format: LogFormat;
   readonly #sink: LineSink;
   readonly #now: () => number;

@@ -26,6 +26,7 @@ import {
 } from "../notify/service_manager.ts";
 import { Server } from "../server.ts";
 import { openStore, placeOf } from "./open_store.ts";
+import { LOOK, type Reloader, type TakeUp } from "./reload.ts";
 import { processSignals, Signals } from "./signals.ts";
 import { uptime } from "./uptime.ts";
 import { formatCidr, formatIpv4, formatRange } from "../wire/address.ts";
@@ -60,20 +61,11 @@ const systemClock: Clock = {
   },
 };
 
-/** A server at work, for whoever changes what it does. */
-export interface Running {
-  readonly server: Server;
-  readonly store: ManagedStore;
-}
-
 /** What a server is told besides its configuration. */
 export interface RunOptions {
   readonly service: ServiceEnvironment;
-  /**
-   * What SIGHUP does. What it throws is logged, and the server goes on as it was. Undefined when
-   * there is nothing to read again.
-   */
-  readonly reload?: (running: Running) => Promise<void>;
+  /** Reads the configuration again; undefined when there is no file to read. */
+  readonly reloader?: Reloader | undefined;
 }
 
 /**
@@ -171,8 +163,16 @@ async function serveUntilTold(
     // before its etcd can be reached through it, and what waits for this unit must not wait for
     // that. The status line says what is missing, and /readyz is the place to ask.
     manager.ready();
-    signals.onReload(() => reload({ server, store }, options, log, manager));
+    const takeUp = (next: ServerConfig) => {
+      store.reconfigure(next.subnets, clock.now());
+      server.reconfigure(next);
+    };
+    const { reloader } = options;
+    signals.onReload((asked) => reload(reloader, takeUp, asked, log, manager));
     const rounds = [
+      ...(reloader === undefined || !config.reloadOnChange ? [] : [clock.every(LOOK, () => {
+        if (reloader.look()) signals.reload();
+      })]),
       clock.every(INTERFACE_ROUND, () => {
         followClock(clock, server, log);
         ports.forEach(({ port }) => port.check());
@@ -197,19 +197,21 @@ async function serveUntilTold(
   }
 }
 
+/** What goes wrong is logged, and the server goes on as it was. */
 async function reload(
-  running: Running,
-  options: RunOptions,
+  reloader: Reloader | undefined,
+  takeUp: TakeUp,
+  asked: boolean,
   log: Log,
   manager: ServiceManager,
 ): Promise<void> {
-  if (options.reload === undefined) {
+  if (reloader === undefined) {
     log.warn("SIGHUP: there is no configuration file to read again");
     return;
   }
   manager.reloading(monotonicMicroseconds());
   try {
-    await options.reload(running);
+    await reloader.reload(takeUp, asked);
   } catch (error) {
     log.error("not reloaded; the server goes on as it was", { reason: messageOf(error) });
   } finally {
@@ -273,7 +275,7 @@ function statusLine(config: ServerConfig, store: ManagedStore, server: Server): 
   const reasons = server.reasonsNotReady();
   if (reasons.length > 0) return `not serving: ${reasons.join("; ")}`;
   let [bound, size] = [0, 0];
-  for (const { name = "" } of config.subnets) {
+  for (const { name = "" } of store.subnets) {
     bound += store.view.counts(name).bound;
     size += store.view.poolSize(name);
   }

@@ -9,6 +9,7 @@ import { SERVICE_VARIABLES, serviceEnvironment } from "../notify/service_manager
 import { type Command, refuse } from "./command.ts";
 import { readConfiguration, SERVER_FLAGS } from "./configuration.ts";
 import type { Edges } from "./edges.ts";
+import { Reloader } from "./reload.ts";
 import { isJournal, LineLog, type LogFormat } from "./logging.ts";
 
 /** Says which file stderr is when it is the journal. */
@@ -28,6 +29,16 @@ function ownFormat(edges: Edges): LogFormat {
   } catch {
     // There is no stderr: what is written to it goes nowhere in any form.
     return "text";
+  }
+}
+
+/** A file's text; undefined when it cannot be had. */
+function textOf(path: string, edges: Edges): string | undefined {
+  try {
+    return edges.readText(path);
+  } catch {
+    // Why, whoever reads the configuration says.
+    return undefined;
   }
 }
 
@@ -52,7 +63,15 @@ export const serve: Command = {
       // Loaded only now: the other commands, and a refusal, do without the server's code.
       const { runServer } = await import("./run_server.ts");
       const service = serviceEnvironment(edges.environment(SERVICE_VARIABLES));
-      return await runServer(config, log, { service });
+      const reloader = config.file === undefined ? undefined : new Reloader({
+        config,
+        read: () => readConfiguration(args.flags, edges),
+        text: () => textOf(config.file!, edges),
+        stamp: () => edges.stamp(config.file!),
+        log,
+        setVerbosity: (verbosity) => log.verbosity = verbosity,
+      });
+      return await runServer(config, log, { service, reloader });
     } finally {
       await log.flush();
     }

@@ -20,9 +20,10 @@ export class Signals {
   readonly stop: Promise<string>;
   /** Resolves with the name of the second. */
   readonly stopAtOnce: Promise<string>;
-  #reload: (() => Promise<void>) | undefined;
+  #reload: ((asked: boolean) => Promise<void>) | undefined;
   #reloading: Promise<void> | undefined;
-  #again = false;
+  /** What is to be done: nothing, or a reload that somebody has asked for, or nobody. */
+  #due: "no" | "seen" | "asked" = "no";
 
   /** @param source Listened to from now on. */
   constructor(source: SignalSource) {
@@ -44,22 +45,34 @@ export class Signals {
    * Has SIGHUP call a function, one call at a time: of several that come during a call, one more
    * follows. A SIGHUP that came before is answered now.
    *
-   * @param reload Never rejects.
+   * @param reload Never rejects. Told whether SIGHUP has asked for it.
    */
-  onReload(reload: () => Promise<void>): void {
+  onReload(reload: (asked: boolean) => Promise<void>): void {
     this.#reload = reload;
-    if (this.#again) this.#hangUp();
+    this.#start();
+  }
+
+  /** Does what SIGHUP does, in its turn, without anybody having asked for it. */
+  reload(): void {
+    if (this.#due === "no") this.#due = "seen";
+    this.#start();
   }
 
   #hangUp(): void {
-    this.#again = true;
-    if (this.#reload !== undefined) this.#reloading ??= this.#reloadAll(this.#reload);
+    this.#due = "asked";
+    this.#start();
   }
 
-  async #reloadAll(reload: () => Promise<void>): Promise<void> {
-    while (this.#again) {
-      this.#again = false;
-      await reload();
+  #start(): void {
+    if (this.#reload === undefined || this.#due === "no") return;
+    this.#reloading ??= this.#reloadAll(this.#reload);
+  }
+
+  async #reloadAll(reload: (asked: boolean) => Promise<void>): Promise<void> {
+    while (this.#due !== "no") {
+      const isAsked = this.#due === "asked";
+      this.#due = "no";
+      await reload(isAsked);
     }
     this.#reloading = undefined;
   }

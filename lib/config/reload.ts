@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { AdminConfig, ServerConfig } from "./model.ts";
+import { type Cidr, cidrContains, formatCidr } from "../wire/address.ts";
+import type { AdminConfig, ServerConfig, Subnet } from "./model.ts";
 import { SETTINGS } from "./settings.ts";
 
 /** What comes of another configuration for a server that is running. */
@@ -64,6 +65,29 @@ export function compareConfigs(running: ServerConfig, asked: ServerConfig): Relo
     changed: [...changedSubnets(running, asked), ...differing(LIVE)],
     restart: differing(FIXED),
   };
+}
+
+/**
+ * Subnets that have addresses which were those of a subnet with another name: a store that keeps
+ * leases under the subnet's name would not find them, and lease the addresses again.
+ *
+ * @returns one line for each.
+ */
+export function takenOver(served: readonly Subnet[], asked: readonly Subnet[]): string[] {
+  const label = ({ name }: Subnet) => name === undefined ? "subnet" : `subnet.${name}`;
+  return asked.flatMap((subnet) => {
+    const other = served.find(({ name, cidr }) => {
+      return name !== subnet.name && overlap(cidr, subnet.cidr);
+    });
+    return other === undefined ? [] : [
+      `${label(subnet)}: ${formatCidr(subnet.cidr)} was ${label(other)}, under whose name etcd ` +
+      "has its leases; that needs a restart of every server, once those leases have ended",
+    ];
+  });
+}
+
+function overlap(one: Cidr, other: Cidr): boolean {
+  return cidrContains(one, other.network) || cidrContains(other, one.network);
 }
 
 function changedSubnets(running: ServerConfig, asked: ServerConfig): string[] {

@@ -44,8 +44,9 @@ export class SteadyClock implements Clock {
     this.#offset = machine.now() - machine.elapsed();
   }
 
+  /** A whole number: instants are written down, and read by others. */
   now(): number {
-    return this.#machine.elapsed() + this.#offset;
+    return Math.floor(this.#machine.elapsed() + this.#offset);
   }
 
   elapsed(): number {
@@ -70,7 +71,7 @@ export class SteadyClock implements Clock {
    * @returns By how much, milliseconds: more than 0 when it was set forward, 0 when it was not set.
    */
   follow(): number {
-    const leap = this.#machine.now() - this.now();
+    const leap = Math.round(this.#machine.now() - this.now());
     if (Math.abs(leap) < TOLERANCE) return 0;
     this.#offset += leap;
     return leap;

@@ -6,7 +6,7 @@
  */
 
 import type { Reservation, Subnet } from "../config/model.ts";
-import type { Ipv4 } from "../wire/address.ts";
+import { cidrContains, type Ipv4 } from "../wire/address.ts";
 import { AddressSet, AddressSpace, hostsOf } from "./address_set.ts";
 import { Agenda } from "./agenda.ts";
 import { type ClientKey, isBound, isHeld, keepsAddress, type Lease } from "./lease.ts";
@@ -61,6 +61,12 @@ interface Shelf extends Layout {
   bound: number;
 }
 
+/** What lies in a subnet. */
+interface Housed {
+  readonly subnet: string;
+  readonly address: Ipv4;
+}
+
 const TAKEN: Applied = { kind: "taken" };
 const REFUSED: Applied = { kind: "refused" };
 
@@ -71,6 +77,9 @@ export class Book implements LeaseView {
   readonly #agenda = new Agenda<Ipv4>();
   /** Entries of subnets that are not configured at present, to come back with them. */
   readonly #parked = new Map<Ipv4, Lease>();
+
+  /** Names of subnets that were configured before, and are not at present. */
+  readonly #former = new Set<string>();
 
   constructor(subnets: readonly Subnet[]) {
     for (const subnet of subnets) this.#shelves.set(subnet.name ?? "", makeShelf(subnet));
@@ -142,16 +151,17 @@ export class Book implements LeaseView {
   }
 
   /**
-   * Takes over an entry as it is: for a store that reads its book back. That of a subnet that is
-   * not configured is put aside.
+   * Takes over an entry as it is: for a store that reads its book back. One whose address lies in a
+   * subnet that is called otherwise now is that subnet's; one that lies in none that is configured
+   * is put aside, unless there is one of its subnet's name.
    */
   load(lease: Lease): void {
-    this.#set(lease.address, this.#byAddress.get(lease.address), lease);
+    this.#set(lease.address, this.#byAddress.get(lease.address), this.#housed(lease));
   }
 
   /**
-   * Takes other subnets. Entries stay as they are; those of a subnet that goes are put aside, and
-   * come back with it.
+   * Takes other subnets. Entries stay as they are, but for the name of their subnet where that is
+   * another; those of a subnet that goes are put aside, and come back with it.
    *
    * @returns The entries that have gone from the view or come back to it.
    */
@@ -169,25 +179,30 @@ export class Book implements LeaseView {
         this.#shelves.set(name, known);
       } else this.#shelves.set(name, makeShelf(subnet));
     }
+    for (const name of before.keys()) this.#former.add(name);
+    for (const name of this.#shelves.keys()) this.#former.delete(name);
     const moved: Lease[] = [];
     for (const [address, lease] of this.#byAddress) {
       const shelf = this.#shelves.get(lease.subnet);
       if (shelf === undefined || !kept.has(shelf)) moved.push(lease);
-      else if (keepsAddress(lease.state)) shelf.free.delete(address);
+      else if (this.#homeOf(lease) !== lease.subnet) {
+        this.#remove(address, lease);
+        moved.push(lease);
+      } else if (keepsAddress(lease.state)) shelf.free.delete(address);
       else if (shelf.free.has(address)) shelf.used.add(address);
     }
     for (const { address } of moved) this.#byAddress.delete(address);
     const changes: Change[] = [];
     for (const lease of moved) {
       this.load(lease);
-      if (this.#shelves.has(lease.subnet)) continue;
-      changes.push({ address: lease.address, before: lease, after: undefined });
+      const after = this.#byAddress.get(lease.address);
+      if (after !== lease) changes.push({ address: lease.address, before: lease, after });
     }
     for (const [address, lease] of this.#parked) {
-      if (!this.#shelves.has(lease.subnet) || this.#byAddress.has(address)) continue;
+      if (!this.#shelves.has(this.#homeOf(lease)) || this.#byAddress.has(address)) continue;
       this.#parked.delete(address);
       this.load(lease);
-      changes.push({ address, before: undefined, after: lease });
+      changes.push({ address, before: undefined, after: this.#byAddress.get(address) });
     }
     return changes;
   }
@@ -196,8 +211,10 @@ export class Book implements LeaseView {
    * Does an operation. `expires` and the like are compared with `now`, milliseconds since 1970.
    * What it changed can be undone until the next operation on the same addresses.
    */
-  apply(operation: Operation, now: number): Applied {
-    // Its subnet may have gone since it was asked for.
+  apply(asked: Operation, now: number): Applied {
+    // Its subnet may be called otherwise since it was asked for, or have gone.
+    const isRenamed = asked.kind !== "expire" && this.#former.has(asked.subnet);
+    const operation = isRenamed ? this.#housed(asked) : asked;
     if (operation.kind !== "expire" && !this.#shelves.has(operation.subnet)) return REFUSED;
     switch (operation.kind) {
       case "bind":
@@ -230,8 +247,9 @@ export class Book implements LeaseView {
 
   /** Undoes changes, the latest first: for a store that could not make them durable. */
   undo(changes: readonly Change[]): void {
-    for (const { address, before, after } of changes.toReversed()) {
-      this.#set(address, after, before);
+    for (const { address, before } of changes.toReversed()) {
+      // Its subnet may be called otherwise by now.
+      this.#set(address, this.#byAddress.get(address), before && this.#housed(before));
     }
   }
 
@@ -419,6 +437,25 @@ export class Book implements LeaseView {
     if (lease.state === "declined") shelf.declined.add(address);
     if (lease.state === "freed") shelf.freed++;
     if (isItsClients(lease)) remember(shelf, lease);
+  }
+
+  /**
+   * The name of the subnet that an entry belongs to. Networks never overlap, so the address tells,
+   * although the subnet was called otherwise when the entry was made.
+   */
+  #homeOf({ subnet, address }: Housed): string {
+    const own = this.#shelves.get(subnet);
+    if (own !== undefined && cidrContains(own.subnet.cidr, address)) return subnet;
+    for (const [name, shelf] of this.#shelves) {
+      if (cidrContains(shelf.subnet.cidr, address)) return name;
+    }
+    return subnet;
+  }
+
+  /** The same under the name that its subnet has at present. */
+  #housed<T extends Housed>(one: T): T {
+    const subnet = this.#homeOf(one);
+    return subnet === one.subnet ? one : { ...one, subnet };
   }
 
   #isPooled(shelf: Shelf, address: Ipv4): boolean {

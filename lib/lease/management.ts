@@ -91,7 +91,9 @@ export interface ManagedStore extends LeaseStore {
   /**
    * Takes another configuration of subnets, with the book's amendments. Leases stay as they are: an
    * address that is in no pool any more is phased out, and what its holder renews it keeps. The
-   * entries of a subnet that has gone stay in the book untouched, and come back with it.
+   * entries of a subnet that has gone stay in the book untouched, and come back with it. Those of
+   * a subnet that is merely called otherwise now are its own under the new name in a store that one
+   * server has to itself; a store that keeps them under the name must not be given such a subnet.
    */
   reconfigure(subnets: readonly Subnet[], now: number): void;
   /**

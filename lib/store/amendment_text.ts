@@ -30,7 +30,8 @@ export interface AmendmentText {
   readonly text: string | undefined;
 }
 
-const RESERVATIONS = "reservations::";
+/** What the names of reservations begin with. */
+export const RESERVATIONS = "reservations::";
 const POOLS = "pools::";
 
 export function reservationName(client: ClientKey): string {

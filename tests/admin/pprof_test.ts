@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import manifest from "../../deno.json" with { type: "json" };
 import { gunzipSync } from "node:zlib";
 import { Profile } from "pprof-format";
-import { heap, profile } from "../../lib/admin/pprof.ts";
+import { heap, profile, PROFILE_FLAGS } from "../../lib/admin/pprof.ts";
 import { lacks, run } from "../tools.ts";
 import { startSite } from "./fixtures.ts";
 
@@ -124,9 +125,38 @@ Deno.test({
   async fn() {
     await assert.rejects(ask(profile, "?seconds=1"), {
       status: 501,
-      message: /^profiles need Deno's permission --allow-sys: /,
+      message: `profiles need another permission; run it with ${PROFILE_FLAGS}`,
     });
   },
+});
+
+Deno.test("profile: the task serve may not, and with the flags that the answer names it may", async () => {
+  const module = new URL("../../lib/admin/pprof.ts", import.meta.url);
+  const program = `const { profile } = await import(${JSON.stringify(module.href)});
+    const taken = profile(new Request("http://localhost/?seconds=1"), AbortSignal.abort());
+    console.log(await taken.then(({ status }) => status, ({ status }) => status));
+    const names = ["cpus", "gid", "homedir", "loadavg", "osRelease", "systemMemoryInfo", "username"];
+    const granted = names.filter((kind) =>
+      Deno.permissions.querySync({ name: "sys", kind }).state === "granted");
+    console.log(JSON.stringify(granted));`;
+  const serve = manifest.tasks.serve.command.match(/--\S+/g)!
+    .map((flag) => flag.replaceAll("$HOME", Deno.env.get("HOME") ?? ""));
+  const others = serve.filter((flag) => !flag.startsWith("--allow-sys"));
+  const path = await Deno.makeTempFile({ suffix: ".js" });
+  try {
+    await Deno.writeTextFile(path, program);
+    const config = new URL("../../deno.json", import.meta.url).pathname;
+    const said = async (flags: readonly string[]) => {
+      const args = ["run", "--no-check", "--config", config, ...flags, path];
+      const { stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+      const decoder = new TextDecoder();
+      return decoder.decode(stdout) || decoder.decode(stderr);
+    };
+    assert.equal(await said(serve), "501\n[]\n");
+    assert.equal(await said([...others, ...PROFILE_FLAGS.split(" ")]), "200\n[]\n");
+  } finally {
+    await Deno.remove(path);
+  }
 });
 
 Deno.test({

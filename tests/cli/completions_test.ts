@@ -2,23 +2,13 @@ import assert from "node:assert/strict";
 import { type Command } from "../../lib/cli/command.ts";
 import { completions } from "../../lib/cli/completions.ts";
 import { allCommands, run } from "../../lib/cli/program.ts";
+import { lacks } from "../tools.ts";
 import { FakeEdges } from "./fake_edges.ts";
 
 async function script(shell: string): Promise<string> {
   const edges = new FakeEdges();
   assert.equal(await run(["completions", shell], edges), 0);
   return edges.stdout;
-}
-
-/** Whether a program is on this machine. */
-function has(program: string): boolean {
-  return (Deno.env.get("PATH") ?? "").split(":").some((directory) => {
-    try {
-      return Deno.statSync(`${directory}/${program}`).isFile;
-    } catch {
-      return false;
-    }
-  });
 }
 
 /** Runs a shell with a script. @returns the lines that it prints. */
@@ -94,7 +84,7 @@ Deno.test("completions bash: bash completes with it", async () => {
 
 Deno.test({
   name: "completions zsh: zsh completes with it",
-  ignore: !has("zsh"),
+  ignore: lacks("zsh"),
   async fn() {
     const text = await script("zsh");
     for (const wanted of LINES) {
@@ -114,7 +104,7 @@ Deno.test({
 
 Deno.test({
   name: "completions fish: fish completes with it",
-  ignore: !has("fish"),
+  ignore: lacks("fish"),
   async fn() {
     const text = await script("fish");
     for (const wanted of LINES) {
@@ -151,8 +141,8 @@ Deno.test("completions quotes whatever help says", async () => {
     run: () => Promise.resolve(0),
   };
   const command = completions(() => Promise.resolve([odd]));
-  for (const name of ["bash", "zsh", "fish"]) {
-    if (!has(name)) continue;
+  for (const name of ["bash", "zsh", "fish"] as const) {
+    if (name !== "bash" && lacks(name)) continue;
     const edges = new FakeEdges();
     const operands = new Map([["SHELL", name]]);
     await command.run({

@@ -53,6 +53,10 @@ export class FakeEdges implements Edges {
     return Object.hasOwn(this.files, path);
   }
 
+  stamp(path: string): string | undefined {
+    return this.files[path];
+  }
+
   user(): number | undefined {
     return 1000;
   }

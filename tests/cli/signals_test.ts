@@ -57,6 +57,34 @@ Deno.test("Signals.onReload: one call at a time, and one more for all that came 
   calls[2]!.resolve();
 });
 
+Deno.test("Signals.reload: in its turn, and told from what SIGHUP has asked for", async () => {
+  const sender = new Sender();
+  const signals = new Signals(sender);
+  const asked: boolean[] = [];
+  let call = Promise.withResolvers<void>();
+  signals.onReload((isAsked) => {
+    asked.push(isAsked);
+    call = Promise.withResolvers<void>();
+    return call.promise;
+  });
+  const finish = async () => {
+    call.resolve();
+    await isSettled(call.promise);
+  };
+  signals.reload();
+  assert.deepEqual(asked, [false]);
+  signals.reload();
+  sender.send("SIGHUP");
+  signals.reload();
+  await finish();
+  assert.deepEqual(asked, [false, true], "whoever has asked is answered");
+  signals.reload();
+  await finish();
+  assert.deepEqual(asked, [false, true, false]);
+  await finish();
+  assert.equal(asked.length, 3);
+});
+
 Deno.test("Signals.onReload answers a SIGHUP that came before", () => {
   const sender = new Sender();
   const signals = new Signals(sender);

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { readConfigFile } from "../../lib/config/file.ts";
 import type { ServerConfig } from "../../lib/config/model.ts";
-import { compareConfigs } from "../../lib/config/reload.ts";
+import { compareConfigs, takenOver } from "../../lib/config/reload.ts";
 import { resolveConfig } from "../../lib/config/resolve.ts";
+import { subnetOf } from "../lease/fixtures.ts";
 import { INTERFACES } from "./fixtures.ts";
 
 const TEXT = `
@@ -91,4 +92,21 @@ Deno.test("compareConfigs names what needs a restart, and keeps it as it is", ()
     assert.deepEqual([changed, restart], [[], wanted], from);
     assert.deepEqual(config, running);
   }
+});
+
+Deno.test("takenOver: addresses that were another subnet's, whatever part of them", () => {
+  const of = (...texts: [string | undefined, string][]) =>
+    texts.map(([name, cidr]) => subnetOf({ ...(name && { name }), cidr, pools: [] }));
+  const served = of(["lan", "10.6.8.0/23"], [undefined, "10.9.0.0/24"]);
+  const bad = (name: string | undefined, cidr: string) => takenOver(served, of([name, cidr]));
+  assert.deepEqual(bad("lan", "10.6.8.0/24"), []);
+  assert.deepEqual(bad("up", "10.6.10.0/24"), []);
+  assert.deepEqual(bad(undefined, "10.9.0.0/16"), []);
+  assert.deepEqual(bad("up", "10.6.9.0/24"), [
+    "subnet.up: 10.6.9.0/24 was subnet.lan, under whose name etcd has its leases; that needs a " +
+    "restart of every server, once those leases have ended",
+  ]);
+  assert.match(bad("up", "10.6.0.0/16")[0]!, /^subnet\.up: 10\.6\.0\.0\/16 was subnet\.lan,/);
+  assert.match(bad(undefined, "10.6.8.0/23")[0]!, /^subnet: .* was subnet\.lan,/);
+  assert.match(bad("lan", "10.9.0.0/24")[0]!, /^subnet\.lan: .* was subnet,/);
 });

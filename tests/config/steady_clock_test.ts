@@ -51,3 +51,14 @@ Deno.test("SteadyClock lets small differences be, until they add up", () => {
   machine.wall += 600;
   assert.equal(clock.follow(), 1200);
 });
+
+Deno.test("SteadyClock: whole milliseconds, whatever the monotonic clock shows", () => {
+  const machine = new Machine();
+  const clock = new SteadyClock(machine);
+  for (const part of [0.1, 0.25, 17.7, 1e6 + 1 / 3]) {
+    machine.monotonic += part;
+    assert.ok(Number.isSafeInteger(clock.now()), String(clock.now()));
+  }
+  assert.ok(Number.isSafeInteger(clock.follow()));
+  assert.ok(Number.isSafeInteger(clock.now()));
+});

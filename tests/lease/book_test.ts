@@ -133,6 +133,65 @@ Deno.test("Book.undo: the order of the quarantine is kept", () => {
   assert.equal(formatIpv4(again.changes[1]!.address), "10.0.0.10");
 });
 
+Deno.test("Book: an entry belongs to the subnet that has its address, whatever that is called", () => {
+  const end = EPOCH + HOUR;
+  const called = (name: string, more: Parameters<typeof subnetOf>[0] = {}) =>
+    subnetOf({ name, cidr: "10.1.0.0/24", pools: ["10.1.0.10-10.1.0.11"], ...more });
+  const book = new Book([OTHER]);
+  book.apply(bind("00:01", "10.1.0.10", end, { subnet: "other" }), EPOCH);
+  const old = book.ofAddress(ip("10.1.0.10"))!;
+  const claim = (client: string, subnet: string) =>
+    book.apply(bind(client, "10.1.0.10", end, { subnet }), EPOCH).kind;
+
+  const changes = book.reconfigure([called("guests")]);
+  assert.deepEqual(changes.map(({ before, after }) => [before?.subnet, after?.subnet]), [
+    ["other", "guests"],
+  ]);
+  assert.equal(claim("00:02", "guests"), "taken");
+  assert.deepEqual(book.counts("guests"), { free: 1, bound: 1, declined: 0, freed: 0 });
+  assert.equal(book.ofClient("guests", clientKey("00:01"))?.address, ip("10.1.0.10"));
+  // Under way while the name changed.
+  assert.equal(claim("00:01", "other"), "changed");
+  assert.equal(book.ofAddress(ip("10.1.0.10"))?.subnet, "guests");
+
+  // The names change places; what was of the one network stays with it.
+  const swapped = [called("up"), called("guests", { cidr: "10.2.0.0/24", pools: [] })];
+  assert.equal(book.reconfigure(swapped).length, 1);
+  assert.equal(claim("00:02", "up"), "taken");
+  assert.deepEqual(book.counts("up"), { free: 1, bound: 1, declined: 0, freed: 0 });
+  assert.deepEqual(book.counts("guests"), { free: 0, bound: 0, declined: 0, freed: 0 });
+  assert.equal(book.ofClient("guests", clientKey("00:01")), undefined);
+
+  // Gone, and back under yet another name.
+  assert.deepEqual(book.reconfigure([SUBNET]).map(({ after }) => after), [undefined]);
+  assert.equal(book.ofAddress(ip("10.1.0.10")), undefined);
+  assert.deepEqual(book.reconfigure([SUBNET, called("back")]).map(({ after }) => after?.subnet), [
+    "back",
+  ]);
+  assert.equal(claim("00:02", "back"), "taken");
+  assert.equal(claim("00:01", "back"), "changed");
+
+  const read = new Book([called("guests")]);
+  read.load(old);
+  assert.deepEqual(read.ofAddress(ip("10.1.0.10")), { ...old, subnet: "guests" });
+});
+
+Deno.test("Book.undo: also when the subnet is called otherwise by then", () => {
+  const book = new Book([OTHER]);
+  const claim = (client: string, subnet: string, expires: number) =>
+    book.apply(bind(client, "10.1.0.10", expires, { subnet }), EPOCH);
+  claim("00:01", "other", EPOCH + HOUR);
+  const before = book.ofAddress(ip("10.1.0.10"))!;
+  const applied = claim("00:01", "other", EPOCH + 2 * HOUR);
+  assert(applied.kind === "changed");
+  const guests = subnetOf({ name: "guests", cidr: "10.1.0.0/24", pools: ["10.1.0.10-10.1.0.11"] });
+  book.reconfigure([guests]);
+  book.undo(applied.changes);
+  assert.deepEqual(book.ofAddress(ip("10.1.0.10")), { ...before, subnet: "guests" });
+  assert.deepEqual(book.counts("guests"), { free: 1, bound: 1, declined: 0, freed: 0 });
+  assert.equal(book.ofClient("guests", clientKey("00:01"))?.expires, EPOCH + HOUR);
+});
+
 Deno.test("Book.load: the order in which a book is read back does not matter", () => {
   const leases = fc.uniqueArray(
     fc.record({

@@ -142,12 +142,18 @@ Deno.test("permissionsFor: the C library is that of the target, unix sockets as 
   assert.ok(!flags.join(" ").includes("unix:"));
 });
 
+Deno.test("The tasks serve and cli may read where the configuration is, and write nothing there", () => {
+  for (const task of [manifest.tasks.serve, manifest.tasks.cli]) {
+    const flags = task.command.split(" ");
+    assert.ok(granted(flags, "read")!.includes("/etc/etcdhcp"));
+    assert.ok(!granted(flags, "write")!.some((path) => path.startsWith("/etc")));
+  }
+});
+
 Deno.test("generalPermissions grants no more than the task serve does", () => {
   const flags = manifest.tasks.serve.command.split(" ");
   for (const name of ["net", "ffi", "read", "write", "env", "sys", "run"]) {
     const task = new Set(granted(flags, name));
-    // A binary's configuration has a place of its own.
-    task.add("/etc/etcdhcp");
     for (const value of granted(generalPermissions(BUILD), name) ?? []) {
       assert.ok(task.has(value), `${name}: ${value}`);
     }

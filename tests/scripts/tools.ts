@@ -1,24 +1,8 @@
 /**
- * Programs of Debian's that some tests need.
+ * Running a program to see how it ends.
  *
  * @module
  */
-
-/**
- * Whether a test has to be left out because this machine lacks a program. Continuous integration
- * has them all, or fails: a test that is always left out proves nothing.
- */
-export function lacks(program: string): boolean {
-  if (Deno.env.get("CI")) return false;
-  const places = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
-  return !places.some((place) => {
-    try {
-      return Deno.statSync(`${place}/${program}`).isFile;
-    } catch {
-      return false;
-    }
-  });
-}
 
 /** What a program said and how it ended. */
 export interface Outcome {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { lacks, outcome } from "./tools.ts";
+import { lacks } from "../tools.ts";
+import { outcome } from "./tools.ts";
 
 const UNIT = new URL("../../scripts/etcdhcp.service", import.meta.url).pathname;
 

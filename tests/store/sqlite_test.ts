@@ -287,7 +287,53 @@ Deno.test("SqliteStore.open: a book of the previous version loses nothing", asyn
   assert.equal(result?.kind, "done");
 });
 
-Deno.test("SqliteStore: amendments of a book that is closed, or cannot be written, are unknown", async () => {
+Deno.test("SqliteStore: a subnet that is called otherwise keeps its leases, for good", async () => {
+  await using place = new Place();
+  const renamed = [SUBNETS[0]!, { ...SUBNETS[1]!, name: "guests" }];
+  const [address, end] = [parseIpv4("10.1.0.10"), EPOCH + HOUR];
+  const claim = (client: string, subnet: string, expires = end) =>
+    bind(client, "10.1.0.10", expires, { subnet });
+  {
+    await using open = await Open.at(place);
+    await commit(open.store, EPOCH, claim("00:01", "other"));
+    open.store.reconfigure(renamed);
+    assert.equal(open.store.view.ofAddress(address)?.subnet, "guests");
+    assert.equal((await commit(open.store, EPOCH, claim("00:02", "guests"))).kind, "taken");
+  }
+  {
+    // It was written under the old name.
+    await using open = await Open.at(place, renamed);
+    const { view } = open.store;
+    assert.equal(view.ofClient("guests", clientKey("00:01"))?.address, address);
+    assert.equal(view.counts("guests").bound, 1);
+    assert.equal((await commit(open.store, EPOCH, claim("00:02", "guests"))).kind, "taken");
+    const renewal = claim("00:01", "guests", end + HOUR);
+    assert.equal((await commit(open.store, EPOCH, renewal)).kind, "done");
+  }
+  await using again = await Open.at(place, renamed);
+  const { subnet, expires } = again.store.view.ofAddress(address)!;
+  assert.deepEqual([subnet, expires], ["guests", end + HOUR]);
+});
+
+Deno.test("SqliteStore: amendments of a book that cannot be written are unknown", async () => {
+  await using place = new Place();
+  await using holder = await HeldStore.start(place.path);
+  assert.equal(await holder.ask("add-pool 10.0.0.40-10.0.0.41"), "done");
+  const before = await holder.ask("amendments");
+  await holder.starve(1);
+  assert.match(await holder.ask("add-pool 10.0.0.50-10.0.0.51"), /^unknown: cannot write .*\.db/);
+  assert.equal(await holder.ask("amendments"), before, "not in force");
+  await holder.starve(undefined);
+  assert.equal(await holder.ask("add-pool 10.0.0.60-10.0.0.61"), "done");
+  const after = await holder.ask("amendments");
+  assert.match(after, /^10\.0\.0\.40-10\.0\.0\.41 10\.0\.0\.60-10\.0\.0\.61$/);
+  holder.signal("SIGKILL");
+  await holder.rest();
+  await using again = await HeldStore.start(place.path);
+  assert.equal(await again.ask("amendments"), after, "neither lost nor there after all");
+});
+
+Deno.test("SqliteStore: amendments of a book that is closed are unknown", async () => {
   await using place = new Place();
   const store = await place.open();
   await store.close();

@@ -8,6 +8,8 @@
  * - `bind CLIENT ADDRESS EXPIRES`: what became of the claim
  * - `show ADDRESS`: the state of the entry in the view
  * - `trouble`: what the store says is wrong, `none` when nothing is
+ * - `add-pool RANGE`: what became of the amendment
+ * - `amendments`: the ranges that amendments have added
  * - `recover`: waits for the store to say that nothing is wrong any more
  * - `flood`: binds and renews without end; a line `ADDRESS EXPIRES` for each that is done
  *
@@ -15,8 +17,8 @@
  */
 
 import { SqliteStore } from "../../lib/store/sqlite.ts";
-import { formatIpv4, type Ipv4, parseIpv4 } from "../../lib/wire/address.ts";
-import { bind, clientNumber, EPOCH } from "../lease/fixtures.ts";
+import { formatIpv4, formatRange, type Ipv4, parseIpv4 } from "../../lib/wire/address.ts";
+import { addPool, bind, clientNumber, EPOCH } from "../lease/fixtures.ts";
 import { FLOOD_SUBNET } from "./flood.ts";
 
 const encoder = new TextEncoder();
@@ -58,6 +60,12 @@ async function answer(command: string, words: readonly string[]): Promise<string
       const [result] = await store.commit([bind(client!, address!, Number(expires))], EPOCH);
       return result?.kind === "unknown" ? `unknown: ${result.reason}` : String(result?.kind);
     }
+    case "add-pool": {
+      const [amended] = await store.amend([addPool(words[0]!)]);
+      return amended?.kind === "unknown" ? `unknown: ${amended.reason}` : String(amended?.kind);
+    }
+    case "amendments":
+      return store.amendments().flatMap(({ added }) => added).map(formatRange).join(" ");
     case "show":
       return store.view.ofAddress(parseIpv4(words[0]!))?.state ?? "none";
     case "trouble":

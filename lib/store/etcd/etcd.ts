@@ -30,6 +30,13 @@ export type Compare =
   | { readonly kind: "value"; readonly key: string; readonly value: string }
   /** The key was last changed at this revision; 0 stands for not there. */
   | { readonly kind: "modified"; readonly key: string; readonly revision: number }
+  /** No key from `key` up to but without `end` was made or changed after this revision. */
+  | {
+    readonly kind: "unchanged";
+    readonly key: string;
+    readonly end: string;
+    readonly revision: number;
+  }
   /** The key is there and attached to this etcd lease, or to none. */
   | { readonly kind: "lease"; readonly key: string; readonly lease: LeaseId | undefined };
 

@@ -29,7 +29,13 @@ import {
   type Mac,
   parseIpv4,
 } from "../../wire/address.ts";
-import { type PoolChange, readRange, readReservation, reservationName } from "../amendment_text.ts";
+import {
+  type PoolChange,
+  readRange,
+  readReservation,
+  reservationName,
+  RESERVATIONS,
+} from "../amendment_text.ts";
 
 /** The kinds of keys that are about one address. */
 type AddressKey = "free" | "leased" | "record" | "declined";
@@ -123,6 +129,11 @@ export class SubnetKeys {
 
   reservation(client: ClientKey): string {
     return this.amendment(reservationName(client));
+  }
+
+  /** What the keys of all reservations begin with. */
+  reservations(): string {
+    return this.amendment(RESERVATIONS);
   }
 
   /** The key of an amendment by its name (see amendment_text.ts). */

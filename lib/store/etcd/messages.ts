@@ -41,6 +41,7 @@ const DELIMITED = 2;
 
 /** `Compare.result` and `Compare.target`. */
 const EQUAL = 0;
+const LESS = 2;
 const NOT_EQUAL = 3;
 const CREATE = 1;
 const MOD = 2;
@@ -181,6 +182,12 @@ function writeCompare(compare: Compare): void {
       return writeRevision(compare.key, CREATE, NOT_EQUAL, 5, 0);
     case "modified":
       return writeRevision(compare.key, MOD, EQUAL, 6, compare.revision);
+    case "unchanged": {
+      const end = writer.length;
+      writeText(64, compare.end);
+      writeNumber(6, compare.revision + 1);
+      return closeCompare(compare.key, MOD, LESS, end);
+    }
     case "value": {
       const end = writer.length;
       writeText(7, compare.value);

@@ -52,6 +52,7 @@ import {
   type Etcd,
   EtcdError,
   Failure,
+  type KeyValue,
   type LeaseId,
   type Step,
   type TransactionResult,
@@ -641,11 +642,22 @@ export class EtcdStore implements ManagedStore {
       const name = subnet.name ?? "";
       const mirror = this.#mirror;
       if (mirror.isUnread(name)) return { kind: "unknown", reason: "its keys are being read" };
+      const keys = new SubnetKeys(prefix, name);
+      // Two servers that reserve one address for two clients write different keys.
+      const unchanged: Compare[] = [];
+      if (amendment.kind === "reserve") {
+        try {
+          unchanged.push(await this.#readReservations(mirror, name, keys));
+        } catch (error) {
+          return { kind: "unknown", reason: messageOf(error) };
+        }
+        // Configured otherwise meanwhile, or read anew.
+        if (mirror !== this.#mirror || !this.#configured.includes(subnet)) continue;
+      }
       const before = mirror.amendmentsOf(name);
       const proposal = propose(subnet, before, amendment);
       if (proposal.kind === "refused") return proposal;
       if (proposal.kind === "same") return { kind: "done" };
-      const keys = new SubnetKeys(prefix, name);
       const changes = differences(before, proposal.amendments).map(({ name: key, text }) => {
         return { name: key, key: keys.amendment(key), text };
       });
@@ -657,7 +669,8 @@ export class EtcdStore implements ManagedStore {
       );
       const failure = changes.map(({ key }): Step => ({ kind: "get", key }));
       try {
-        const result = await this.#etcd.transact({ compare, success, failure }, requestTimeout);
+        const transaction = { compare: [...compare, ...unchanged], success, failure };
+        const result = await this.#etcd.transact(transaction, requestTimeout);
         const { succeeded, results, revision } = result;
         const now = this.#clock.now();
         if (succeeded) {
@@ -680,6 +693,30 @@ export class EtcdStore implements ManagedStore {
       }
     }
     return { kind: "unknown", reason: "others change the same amendments all the time" };
+  }
+
+  /**
+   * Reads what is reserved in a subnet, as it is now and not when the watch brings it.
+   *
+   * @returns what holds for as long as nobody else reserves anything there.
+   */
+  async #readReservations(mirror: Mirror, subnet: string, keys: SubnetKeys): Promise<Compare> {
+    const { requestTimeout } = this.#options;
+    const key = keys.reservations();
+    const end = endOfPrefix(key);
+    const known = mirror.amendmentsOf(subnet).reservations.keys();
+    const found = new Map<string, KeyValue | undefined>();
+    for (const client of known) found.set(keys.reservation(client), undefined);
+    let revision = 0;
+    for (let from = key, more = true; more;) {
+      const page = await this.#etcd.read(from, end, PAGE, revision, requestTimeout);
+      revision = page.revision;
+      for (const one of page.found) found.set(one.key, one);
+      more = page.more;
+      if (more) from = page.found.at(-1)!.key + "\0";
+    }
+    mirror.learn(found, revision, this.#clock.now());
+    return { kind: "unchanged", key, end, revision };
   }
 
   /** Brings the `free` keys in line with pools that have changed. */

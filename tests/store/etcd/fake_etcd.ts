@@ -241,6 +241,10 @@ export class FakeEtcd {
         return found?.value === compare.value;
       case "modified":
         return (found?.modRevision ?? 0) === compare.revision;
+      case "unchanged":
+        return [...this.#keys.values()].every(({ key, modRevision }) =>
+          key < compare.key || key >= compare.end || modRevision <= compare.revision
+        );
       case "lease":
         return found !== undefined && found.lease === compare.lease;
     }

@@ -168,6 +168,29 @@ Deno.test("EtcdStore: servers that amend at once overwrite nothing of each other
   assert.equal(one.view.poolSize(""), 4 + 4 - 3);
 });
 
+Deno.test("EtcdStore: one address is reserved for one client, although two servers are asked at once", async () => {
+  await using site = new Site();
+  const lagging = site.etcd.connect();
+  const [one, two] = [await site.open(), await site.open({}, undefined, lagging)];
+  const [mine, theirs] = await Promise.all([
+    one.amend([reserve("aa:01", reservation("10.0.0.50"))]),
+    two.amend([reserve("aa:02", reservation("10.0.0.50"))]),
+  ]);
+  const kinds = [mine[0]!.kind, theirs[0]!.kind].toSorted();
+  assert.deepEqual(kinds, ["done", "refused"]);
+  // Nor when one of them has not heard of the other's for a while, or of its end.
+  lagging.hold();
+  await amended(one, reserve("aa:03", reservation("10.0.0.51")));
+  assert.deepEqual(await two.amend([reserve("aa:04", reservation("10.0.0.51"))]), [
+    { kind: "refused", problem: `10.0.0.51 is reserved for ${macOf("aa:03")}` },
+  ]);
+  await amended(one, unreserve("aa:03"));
+  await amended(two, reserve("aa:04", reservation("10.0.0.51")));
+  lagging.release();
+  await site.clock.turn();
+  assert.deepEqual(one.amendments(), two.amendments());
+});
+
 Deno.test("EtcdStore: amendments are unknown while etcd is away, and nothing changes", async () => {
   await using site = new Site();
   const connection = site.etcd.connect();

@@ -56,6 +56,10 @@ function libraryCompares(compare: Compare): ICompare[] {
       return [{ result: "Equal", target: "Value", key, value: Buffer.from(compare.value) }];
     case "modified":
       return [{ result: "Equal", target: "Mod", key, mod_revision: compare.revision }];
+    case "unchanged": {
+      const [range_end, mod_revision] = [Buffer.from(compare.end), compare.revision + 1];
+      return [{ result: "Less", target: "Mod", key, mod_revision, range_end }];
+    }
     case "lease": {
       const lease = compare.lease ?? 0;
       const same: ICompare = { result: "Equal", target: "Lease", key, lease };
@@ -89,6 +93,7 @@ const compare: fc.Arbitrary<Compare> = fc.oneof(
   fc.record({ kind: fc.constantFrom("absent", "present"), key: text }),
   fc.record({ kind: fc.constant("value"), key: text, value: text }),
   fc.record({ kind: fc.constant("modified"), key: text, revision }),
+  fc.record({ kind: fc.constant("unchanged"), key: text, end: text, revision: fc.nat() }),
   fc.record({
     kind: fc.constant("lease"),
     key: text,
