@@ -16,8 +16,8 @@ import { PREFIX, Site, siteTalkers } from "./site.ts";
 /** dhclient's least. */
 const LEASE = 20;
 
-/** Of the pool, and nobody's first choice. */
-const PINNED = "10.6.8.77";
+/** Addresses of the pool to pin; clients have random ones, so one may be taken. */
+const TO_PIN = ["10.6.8.77", "10.6.8.78", "10.6.8.79"];
 
 /** Until when an address is held by what is in etcd, milliseconds since the epoch. */
 async function heldUntil(etcd: Etcd, address: string): Promise<number> {
@@ -47,12 +47,15 @@ scenario("Cut off from etcd: clients renew within what is committed, newcomers w
   await using dhclient = await Dhclient.make(lab, site.wire);
   const clients = [udhcpc, dhclient];
   const held = new Map<string, number>();
+  const inUse = new Set<string>();
   for (const client of clients) {
     client.start();
     const { message } = await nextAck(packets, client, 15);
     await until(`${client.host.title} to use its address`, 10, () => client.bindings > 0);
     held.set(client.chaddr, await heldUntil(etcd, message.yiaddr));
+    inUse.add(message.yiaddr);
   }
+  const pinned = TO_PIN.find((address) => !inUse.has(address))!;
 
   await backbone.cut();
   const newcomer = newMac();
@@ -70,16 +73,16 @@ scenario("Cut off from etcd: clients renew within what is committed, newcomers w
       assert(end <= most, `${client.host.title} may use its address ${end - most} ms too long`);
     }
     // Meanwhile an operator decides for the newcomer.
-    await etcd.pin(PREFIX, newcomer, PINNED);
+    await etcd.pin(PREFIX, newcomer, pinned);
     const said = await packets.all({ since, where: (message) => message.op === 2 });
     assert.deepEqual(said.filter(({ message }) => typeOf(message) !== "ACK"), []);
   } finally {
     await backbone.mend();
   }
   const address = await firstOffer(talker, newcomer, 20);
-  assert.equal(address, PINNED, "nothing is offered before all that has changed is known");
+  assert.equal(address, pinned, "nothing is offered before all that has changed is known");
   await server.ready(200, 10);
-  assert((await talker.lease(newcomer, 5))?.address === PINNED);
+  assert((await talker.lease(newcomer, 5))?.address === pinned);
   assert.deepEqual(await packets.all({ type: "NAK" }), []);
   assertSingleHolders(await packets.packets());
 });
@@ -93,7 +96,9 @@ scenario(
     const { server, host } = await started(site);
     await using packets = await watch(lab, site.wire);
     await using talker = await siteTalkers(lab, site);
-    assert(await talker.lease(newMac(), 5));
+    const lease = await talker.lease(newMac(), 5);
+    assert(lease);
+    const pinned = TO_PIN.find((address) => address !== lease.address)!;
 
     const watched = await until("a connection to etcd", 5, async () => {
       const connections = await host.run("ss", "-Htn", "state", "established");
@@ -104,11 +109,11 @@ scenario(
     watched.freeze();
     try {
       const newcomer = newMac();
-      await etcd.pin(PREFIX, newcomer, PINNED, other);
+      await etcd.pin(PREFIX, newcomer, pinned, other);
       const since = Date.now();
       // The watch is idle: that it has gone silent only the store's own sign of life can tell.
       await until("the change made elsewhere to be known", 15, async () => {
-        return (await talker.discover(newcomer, 0.5))?.yiaddr === PINNED;
+        return (await talker.discover(newcomer, 0.5))?.yiaddr === pinned;
       }, 10);
       const took = (Date.now() - since) / 1000;
       assert(await talker.lease(newMac(), 5), `leases again after ${took.toFixed(1)} s`);
