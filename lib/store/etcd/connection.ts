@@ -334,6 +334,8 @@ class Connection implements Etcd {
   #refreshAt: number | undefined;
   #discovering: Promise<void> | undefined;
   readonly #closing = new AbortController();
+  /** Until when gRPC's timers for members that were dropped may run, by `performance.now()`. */
+  #lingering = 0;
 
   constructor(options: EtcdOptions) {
     this.#options = options;
@@ -424,12 +426,17 @@ class Connection implements Etcd {
     this.#closing.abort();
     clearTimeout(this.#refresher);
     for (const watch of [...this.#watches]) watch.close();
-    const members = [...this.#members.values()];
-    const lingers = members.some((member) => !member.connected);
-    for (const member of members) member.close();
+    for (const member of this.#members.values()) this.#drop(member);
     this.#members.clear();
-    if (lingers) await pause(LINGER);
+    const left = this.#lingering - performance.now();
+    if (left > 0) await pause(left);
     for (let turn = 0; turn < CLOSING_TURNS; turn++) await pause(CLOSING_TURN);
+  }
+
+  /** Closes a member; what gRPC had begun towards it goes on for a while. */
+  #drop(member: Member): void {
+    if (!member.connected) this.#lingering = performance.now() + LINGER;
+    member.close();
   }
 
   /** Makes a call, and settles in time even if what is beneath does not. */
@@ -579,7 +586,7 @@ class Connection implements Etcd {
     this.#members.delete(url);
     if (this.#current === member) this.#current = undefined;
     for (const watch of [...member.watches]) watch.move();
-    member.close();
+    this.#drop(member);
   }
 
   #refreshIn(milliseconds: number): void {
@@ -680,11 +687,11 @@ class Connection implements Etcd {
     try {
       await this.#examine(member, performance.now() + REFRESH_TIMEOUT);
     } catch {
-      member.close();
+      this.#drop(member);
       return false;
     }
     if (this.#closing.signal.aborted || this.#members.has(url)) {
-      member.close();
+      this.#drop(member);
       return false;
     }
     this.#members.set(url, member);
