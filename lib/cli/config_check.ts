@@ -6,29 +6,20 @@
 
 import type { ServerConfig } from "../config/model.ts";
 import type { Resolution } from "../config/resolve.ts";
-import { environmentName, setting, SETTINGS } from "../config/settings.ts";
+import { environmentName, SETTINGS } from "../config/settings.ts";
 import { readSettings } from "../config/sources.ts";
-import { boolean } from "../config/types.ts";
 import { formatCidr, type Ipv4, rangeContains, rangeSize } from "../wire/address.ts";
-import { type Command, flagSource, type Operand, ownFlag, refuse } from "./command.ts";
-import { configFileOf, readConfiguration, SERVER_FLAGS } from "./configuration.ts";
+import { type Command, flagSource, ownFlag, refuse } from "./command.ts";
+import {
+  configFileOf,
+  FILE_OPERAND as FILE,
+  PRINT_JSON,
+  readConfiguration,
+  SERVER_FLAGS,
+} from "./configuration.ts";
 import type { Edges } from "./edges.ts";
 
-const ROWS = {
-  json: setting({
-    flag: "json",
-    group: "Output",
-    type: boolean,
-    fallback: "false",
-    help: "Print JSON",
-  }),
-};
-
-const FILE: Operand = {
-  name: "FILE",
-  help: "The configuration file; default: the one of --config or ETCDHCP_CONFIG",
-  optional: true,
-};
+const ROWS = { json: PRINT_JSON };
 
 /** Something that was found, taken apart for programs. */
 interface Finding {

@@ -4,32 +4,18 @@
  * @module
  */
 
-import { setting } from "../config/settings.ts";
 import { readSettings } from "../config/sources.ts";
-import { boolean } from "../config/types.ts";
 import { type Command, flagSource, ownFlag, refuse } from "./command.ts";
-import { readConfiguration, SERVER_FLAGS } from "./configuration.ts";
+import { FILE_OPERAND, PRINT_JSON, readConfiguration, SERVER_FLAGS } from "./configuration.ts";
 
-const ROWS = {
-  json: setting({
-    flag: "json",
-    group: "Output",
-    type: boolean,
-    fallback: "false",
-    help: "Print JSON",
-  }),
-};
+const ROWS = { json: PRINT_JSON };
 
 /** Prints what `serve` would run with, given the same flags, environment and file. */
 export const configShow: Command = {
   name: "config show",
   summary: "Print the configuration in force, and where each value came from",
   flags: [...SERVER_FLAGS, ...Object.values(ROWS).map(ownFlag)],
-  operands: [{
-    name: "FILE",
-    help: "The configuration file; default: the one of --config or ETCDHCP_CONFIG",
-    optional: true,
-  }],
+  operands: [FILE_OPERAND],
   notes:
     "What is printed is a configuration file itself, but for secrets, which are hidden: flags of " +
     "a unit\nfile become a file by it.",

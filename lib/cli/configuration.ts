@@ -7,9 +7,10 @@
 import type { ConfigFile } from "../config/config_file.ts";
 import { messageOf } from "../config/operator_error.ts";
 import { type Machine, type Resolution, resolveConfig } from "../config/resolve.ts";
-import { environmentName, RETIRED_FLAGS, SETTINGS } from "../config/settings.ts";
+import { environmentName, RETIRED_FLAGS, setting, SETTINGS } from "../config/settings.ts";
 import { environmentSource, type Given, strayVariables } from "../config/sources.ts";
-import { type Flag, flagSource, type FlagValues, settingFlag } from "./command.ts";
+import { boolean } from "../config/types.ts";
+import { type Flag, flagSource, type FlagValues, type Operand, settingFlag } from "./command.ts";
 import type { Edges } from "./edges.ts";
 
 const rows = Object.values(SETTINGS);
@@ -23,6 +24,22 @@ const retired: readonly Flag[] = RETIRED_FLAGS.map((one) => ({
 
 /** The flags of whoever reads the server's configuration. */
 export const SERVER_FLAGS: readonly Flag[] = [...rows.map((row) => settingFlag(row)), ...retired];
+
+/** What the commands about a file are told besides. */
+export const PRINT_JSON = setting({
+  flag: "json",
+  group: "Output",
+  type: boolean,
+  fallback: "false",
+  help: "Print JSON",
+});
+
+/** The file that they are about. */
+export const FILE_OPERAND: Operand = {
+  name: "FILE",
+  help: "The configuration file; default: the one of --config or ETCDHCP_CONFIG",
+  optional: true,
+};
 
 /** Variables that say where files go. */
 const STATE_DIRECTORY = "STATE_DIRECTORY";
