@@ -7,9 +7,11 @@
  * RELEASE or DECLINE, with a NAK to its request for that address, or when it takes another: with its
  * REQUEST for what it was offered, since a client that selects has no address (RFC 2131, figure 5).
  *
- * An ACK to a transaction that its client has left, for it has begun another since, gives nothing:
- * the client discards it (RFC 2131 section 4.4.1). So a server that was frozen may say what it likes
- * to nobody.
+ * An ACK or NAK to a transaction that its client has left, for it has begun another since, changes
+ * nothing: the client discards it (RFC 2131 section 4.4.1). So a server that was frozen may say what
+ * it likes to nobody. Of the answers to one transaction the client takes the first: a NAK after an
+ * ACK is nothing to it either. Where ACKs differ in their lease, the longest counts, since nobody
+ * but the client knows which of them arrived.
  *
  * @module
  */
@@ -52,8 +54,8 @@ export function holdsOf(packets: readonly Packet[]): Hold[] {
   const current = new Map<string, Hold>();
   /** The latest REQUEST by client and transaction. */
   const requests = new Map<string, Packet>();
-  /** The latest transaction by client. */
-  const transactions = new Map<string, number>();
+  /** The latest transaction by client, and whether it has had its ACK. */
+  const transactions = new Map<string, { readonly xid: number; isOver: boolean }>();
 
   const end = (hold: Hold | undefined, at: number, ending: Ending) => {
     if (!hold || hold.until <= at) return;
@@ -67,7 +69,10 @@ export function holdsOf(packets: readonly Packet[]): Hold[] {
     const hold = current.get(client);
     const asked = addressOption(message, OPTION.requestedAddress);
     const transaction = `${client} ${message.xid}`;
-    if (message.op === 1) transactions.set(client, message.xid);
+    // A client that says more in a transaction has not taken its ACK.
+    if (message.op === 1) transactions.set(client, { xid: message.xid, isOver: false });
+    const latest = transactions.get(client);
+    const isLate = latest !== undefined && latest.xid !== message.xid;
     switch (typeOf(message)) {
       case "REQUEST":
         requests.set(transaction, packet);
@@ -79,10 +84,11 @@ export function holdsOf(packets: readonly Packet[]): Hold[] {
         const lease = secondsOption(message, OPTION.leaseTime);
         // The answer to an INFORM gives no address.
         if (message.yiaddr === "0.0.0.0" || lease === undefined) break;
-        if ((transactions.get(client) ?? message.xid) !== message.xid) break;
+        if (isLate) break;
+        if (latest) latest.isOver = true;
         const expiry = (requests.get(transaction)?.at ?? at) + lease * 1000;
         if (hold && hold.address === message.yiaddr && hold.until >= at) {
-          hold.until = expiry;
+          hold.until = Math.max(hold.until, expiry);
           hold.acks++;
           break;
         }
@@ -100,6 +106,7 @@ export function holdsOf(packets: readonly Packet[]): Hold[] {
         break;
       }
       case "NAK": {
+        if (isLate || latest?.isOver) break;
         const request = requests.get(transaction);
         const refused = request &&
           (addressOption(request.message, OPTION.requestedAddress) ?? request.message.ciaddr);
@@ -150,12 +157,15 @@ export function describeDoubled({ address, first, second, overlap }: Doubled): s
     `for ${(overlap / 1000).toFixed(3)} s from ${new Date(second.from).toISOString()}`;
 }
 
-/** What both clients of a doubled address said and were told, from the first one's ACK on. */
-function historyOf({ first, second }: Doubled, packets: readonly Packet[]): string {
+/** What some clients said and were told between two instants; that is counted from `since`. */
+export function storyOf(
+  clients: readonly string[],
+  packets: readonly Packet[],
+  { from, until, since }: { from: number; until: number; since: number },
+): string {
   return packets
-    .filter(({ message }) => message.chaddr === first.client || message.chaddr === second.client)
-    .filter(({ at }) => at >= first.from - 1000 && at <= second.from + 1000)
-    .map((packet) => line(packet, second.from)).join("\n");
+    .filter(({ at, message }) => clients.includes(message.chaddr) && at >= from && at <= until)
+    .map((packet) => line(packet, since)).join("\n");
 }
 
 /**
@@ -168,9 +178,11 @@ export function assertSingleHolders(packets: readonly Packet[]): Verdict {
   if (verdict.holds.length === 0) throw new Error("The capture shows no lease: nothing to judge");
   if (verdict.doubled.length > 0) {
     const lines = verdict.doubled.map(describeDoubled);
-    const history = historyOf(verdict.doubled[0]!, packets);
+    const { first, second } = verdict.doubled[0]!;
+    const times = { from: first.from - 1000, until: second.from + 1000, since: second.from };
+    const story = storyOf([first.client, second.client], packets, times);
     throw new Error(
-      `${verdict.doubled.length} doubled:\n${lines.join("\n")}\nthe first one's story:\n${history}`,
+      `${verdict.doubled.length} doubled:\n${lines.join("\n")}\nthe first one's story:\n${story}`,
     );
   }
   return verdict;

@@ -82,8 +82,8 @@ Deno.test("check extends a hold at every renewal", () => {
   assert.deepEqual(story([ack(0, A), ack(10, A), ack(20, A)]), [[A, TEN, 0, 40, "expired"]]);
 });
 
-Deno.test("check shortens a hold when a renewal says so", () => {
-  assert.deepEqual(story([ack(0, A, TEN, 100), ack(10, A, TEN, 5)]), [[A, TEN, 0, 15, "expired"]]);
+Deno.test("check keeps a hold for the longest lease that the client was told", () => {
+  assert.deepEqual(story([ack(0, A, TEN, 100), ack(10, A, TEN, 5)]), [[A, TEN, 0, 100, "expired"]]);
 });
 
 Deno.test("check begins a new hold after an expiry", () => {
@@ -111,6 +111,17 @@ Deno.test("check ends a hold at a NAK to a REQUEST for that address", () => {
   assert.deepEqual(story([ack(0, A), reboot(ELEVEN), nak]), [[A, TEN, 0, 20, "expired"]]);
   const renewal = packet(4, "REQUEST", A, { xid: 7, ciaddr: TEN });
   assert.deepEqual(story([ack(0, A), renewal, nak]), [[A, TEN, 0, 5, "refused"]]);
+});
+
+Deno.test("check leaves out a NAK that its client does", () => {
+  const reboot = packet(4, "REQUEST", A, { xid: 7, requested: TEN });
+  const nak = packet(6, "NAK", A, { xid: 7 });
+  const confirmed = packet(5, "ACK", A, { xid: 7, yiaddr: TEN, lease: 20 });
+  assert.deepEqual(story([ack(0, A), reboot, confirmed, nak]), [[A, TEN, 0, 24, "expired"]]);
+  const again = packet(5.5, "REQUEST", A, { xid: 7, requested: TEN });
+  assert.deepEqual(story([ack(0, A), reboot, confirmed, again, nak]), [[A, TEN, 0, 6, "refused"]]);
+  const next = packet(5, "DISCOVER", A, { xid: 8 });
+  assert.deepEqual(story([ack(0, A), reboot, next, nak]), [[A, TEN, 0, 20, "expired"]]);
 });
 
 Deno.test("check ends a hold when the client is given another address", () => {

@@ -7,7 +7,7 @@
  */
 
 import assert from "node:assert/strict";
-import { assertSingleHolders, type Ending, type Hold } from "../checker.ts";
+import { assertSingleHolders, type Ending, type Hold, storyOf } from "../checker.ts";
 import { Etcd, type Member } from "../etcd.ts";
 import type { Lab } from "../lab.ts";
 import { pause } from "../poll.ts";
@@ -192,6 +192,7 @@ scenario("A swarm, through every fault: no address is held twice", ["etcd"], asy
   });
   await swarm.whole("at the beginning", 15);
   tell("the swarm is leased");
+  /** Returns the moment at which all was well again, milliseconds since 1970. */
   const recover = async () => {
     swarm.calm();
     const took = await swarm.whole("after the last fault", RECOVERY).catch(async (error) => {
@@ -200,7 +201,9 @@ scenario("A swarm, through every fault: no address is held twice", ["etcd"], asy
       }
       throw error;
     });
+    const recovered = Date.now();
     tell(`every client holds a lease ${took.toFixed(2)} s after the last fault`);
+    return recovered;
   };
 
   swarm.unrest(UNREST);
@@ -213,18 +216,24 @@ scenario("A swarm, through every fault: no address is held twice", ["etcd"], asy
   // that was left without a word. From here on it does.
   swarm.unrest(UNREST);
   await suffer(serverFaults(site.stations, new Random(random.seed + 4)), tell);
-  await recover();
+  const recovered = await recover();
   await site.ready(20);
   await swarm.stop();
   assert.equal((await packets.stop()).lost, 0, "the capture is whole");
 
-  const { holds } = assertSingleHolders(await packets.packets());
-  const now = Date.now();
+  const captured = await packets.packets();
+  const { holds } = assertSingleHolders(captured);
   const holding = new Set(
-    holds.filter((hold) => hold.until > now).map(({ client }) => client),
+    holds.filter(({ from, until }) => from <= recovered && recovered < until)
+      .map(({ client }) => client),
   );
   const without = swarm.chaddrs.filter((chaddr) => !holding.has(chaddr));
-  assert.deepEqual(without, [], "the packets too say that every client holds a lease");
+  const lately = { from: recovered - 2 * LEASE * 1000, until: Infinity, since: recovered };
+  assert.deepEqual(
+    without,
+    [],
+    `the packets too say that every client holds a lease:\n${storyOf(without, captured, lately)}`,
+  );
   // Otherwise it would have been proved of nothing.
   const passed = passedOn(holds);
   for (const ending of ["expired", "declined", "released"] satisfies Ending[]) {
