@@ -44,7 +44,7 @@ const BUSY = 2;
 const GATHER = 1;
 
 /** While so many claims wait for the store, nothing new is taken up. */
-const MOST_CLAIMS = 300;
+const MOST_CLAIMS = 900;
 
 /** Expiries in one transaction. */
 const MOST_EXPIRIES = 500;

@@ -131,6 +131,38 @@ export function stepFor(
   };
 }
 
+/**
+ * How many claims fit into one transaction. etcd counts the operations of every level, and adds
+ * the largest number on the level below; so groups in groups hold many more than one level does.
+ *
+ * @param weight The heaviest claim's, see `weightOf`. @param most etcd's --max-txn-ops.
+ */
+export function roomFor(weight: number, most: number): number {
+  const flat = most - weight;
+  return Math.max(flat, groupSize(weight, most) ** 2);
+}
+
+/** As many groups of so many claims each are within the limit. */
+function groupSize(weight: number, most: number): number {
+  return Math.floor((most - weight) / 2);
+}
+
+/** Puts the steps of a batch into groups where they are too many for one level. */
+export function grouped(steps: readonly Step[], weight: number, most: number): readonly Step[] {
+  if (steps.length <= most - weight) return steps;
+  const size = groupSize(weight, most);
+  return Array.from({ length: Math.ceil(steps.length / size) }, (_, group): Step => {
+    const success = steps.slice(group * size, (group + 1) * size);
+    return { kind: "txn", txn: { compare: [], success, failure: [] } };
+  });
+}
+
+/** The results of `count` steps that may have been grouped. */
+export function ungrouped(results: readonly StepResult[], count: number): readonly StepResult[] {
+  if (results.length === count) return results;
+  return results.flatMap((group) => group.kind === "txn" ? group.result.results : []);
+}
+
 /** Whether a write changes anything. What it is not to find changed, the plan compares. */
 function isDue({ ends, on }: Write, lease: LeaseId | undefined): boolean {
   return !ends || on === undefined || on !== lease;

@@ -37,13 +37,16 @@ import { differences } from "../amendment_text.ts";
 import { Listeners } from "../listeners.ts";
 import {
   CLOCK_MARGIN,
+  grouped,
   learnFrom,
   type Outcome,
   planFor,
+  roomFor,
   stepFor,
   type Task,
   toldBy,
   type TransactionPlan,
+  ungrouped,
   weightOf,
 } from "./commit.ts";
 import {
@@ -80,7 +83,7 @@ export interface EtcdStoreOptions {
   readonly holdFactor: number;
   /** Whether a renewal that the hold covers is answered without writing. True when left out. */
   readonly skipWrites?: boolean;
-  /** The most claims in one transaction. 100 when left out. */
+  /** The most claims in one transaction. 300 when left out. */
   readonly mostClaims?: number;
   /** etcd's --max-txn-ops. 128 when left out. */
   readonly maxTransactionOperations?: number;
@@ -104,8 +107,11 @@ interface Claim {
   readonly plan: TransactionPlan;
 }
 
+/** etcd's --max-txn-ops, unless it is told otherwise. */
+const MOST_OPERATIONS = 128;
+
 /** The most claims in one transaction: more of them take etcd longer than they save. */
-const MOST_CLAIMS = 100;
+const MOST_CLAIMS = 300;
 
 /**
  * The most transactions under way: etcd works on one while the next travels and the answer to the
@@ -454,10 +460,12 @@ export class EtcdStore implements ManagedStore {
             : this.#windows.known(until) ?? await this.#windows.leaseFor(until),
         );
       }
-      const success = claims.map(({ pending, plan }, index) =>
+      const { requestTimeout, maxTransactionOperations: most = MOST_OPERATIONS } = this.#options;
+      const steps = claims.map(({ pending, plan }, index) =>
         stepFor(plan, leases[index], pending.attempts > 0)
       );
-      const { requestTimeout } = this.#options;
+      const weight = claims.reduce((sum, { plan }) => Math.max(sum, weightOf(plan)), 0);
+      const success = grouped(steps, weight, most);
       result = await this.#etcd.transact({ compare: [], success, failure: [] }, requestTimeout);
     } catch (error) {
       return this.#abandon(claims, error);
@@ -472,7 +480,8 @@ export class EtcdStore implements ManagedStore {
    * never travel together, and whoever came first goes first.
    */
   #form(): Claim[] {
-    const { maxTransactionOperations: most = 128, mostClaims = MOST_CLAIMS } = this.#options;
+    const { maxTransactionOperations: most = MOST_OPERATIONS, mostClaims = MOST_CLAIMS } =
+      this.#options;
     const claims: Claim[] = [];
     const touched = new Set(this.#aloft);
     const later: Pending[] = [];
@@ -496,7 +505,7 @@ export class EtcdStore implements ManagedStore {
         return true;
       }
       const heaviest = Math.max(weight, weightOf(plan));
-      const fits = claims.length < mostClaims && claims.length + 1 + heaviest <= most;
+      const fits = claims.length < Math.min(mostClaims, roomFor(heaviest, most));
       if (!fits && claims.length > 0) {
         this.#room = claims.length;
         return false;
@@ -529,8 +538,9 @@ export class EtcdStore implements ManagedStore {
   #conclude(
     claims: readonly Claim[],
     leases: readonly (LeaseId | undefined)[],
-    { results, revision }: TransactionResult,
+    { results: groups, revision }: TransactionResult,
   ): void {
+    const results = ungrouped(groups, claims.length);
     const now = this.#clock.now();
     const again: Pending[] = [];
     const done: Claim[] = [];
@@ -936,7 +946,8 @@ export class EtcdStore implements ManagedStore {
       ...Array.from(mirror.missing(), (place) => ({ ...place, isMissing: true })),
       ...Array.from(mirror.surplus(retired), (place) => ({ ...place, isMissing: false })),
     ];
-    const { prefix, random, maxTransactionOperations = 128, requestTimeout } = this.#options;
+    const { prefix, random, requestTimeout, maxTransactionOperations = MOST_OPERATIONS } =
+      this.#options;
     const timeout = Math.max(requestTimeout, PAGE_TIMEOUT);
     const keys = new Map(
       [...this.#spaces.keys()].map((name) => [name, new SubnetKeys(prefix, name)]),

@@ -157,6 +157,29 @@ class Original {
   }
 }
 
+Deno.test("EtcdStore over etcd: hundreds of claims in one transaction", async () => {
+  const subnet = subnetOf({ cidr: "10.0.0.0/16", pools: ["10.0.0.10-10.0.3.250"] });
+  const sizes: number[] = [];
+  const store = await openStore(await connectTo((await shared)!), new RealClock(), [subnet], {
+    prefix: "hundreds::",
+    server: { id: "one" },
+    onCommit: (_, operations) => sizes.push(operations),
+  });
+  const now = Date.now();
+  const first = parseIpv4("10.0.0.10");
+  const claims = Array.from(
+    { length: 900 },
+    (_, n) => bind(clientNumber(n), formatIpv4(first + n as Ipv4), now + 3_600_000),
+  );
+  const results = await store.commit(claims, now);
+  assert.ok(results.every(({ kind }) => kind === "done"));
+  assert.equal(Math.max(...sizes), 300);
+  await store.close();
+  const etcd = await connectTo((await shared)!);
+  assert.equal((await keysBelow(etcd, "hundreds::nics::leased::")).size, 900);
+  await etcd.close();
+});
+
 Deno.test("EtcdStore beside the original: no address is doubled", async () => {
   const cluster = (await shared)!;
   const subnet = subnetOf({ pools: ["10.0.0.10-10.0.0.24"] });

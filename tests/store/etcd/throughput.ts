@@ -19,7 +19,7 @@ const clock = new RealClock();
 const CLIENTS = 40_000;
 /** As many as a server gathers from its sockets. */
 const SLICE = 64;
-const IN_FLIGHT = 400;
+const IN_FLIGHT = 900;
 
 await using cluster = await EtcdCluster.start();
 const subnet = subnetOf({ cidr: "10.0.0.0/16", pools: ["10.0.0.1-10.0.255.253"] });
