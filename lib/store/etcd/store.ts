@@ -157,6 +157,15 @@ const FILLING = 4;
 /** The comparisons of each of their parts. */
 const FILL_COMPARES = 3;
 
+/**
+ * For every transaction etcd 3.4 copies the buffer of what was written lately. It grows with so
+ * many keys at once, and shrinks only when etcd, which empties it every 100 ms, finds no key in it
+ * but has an etcd lease to write: so after much filling there is a rest before the first lease, and
+ * another after it, of so many milliseconds. That is worth a fifth of etcd's time from then on.
+ */
+const MUCH_FILLING = 2000;
+const SHRINKING = 200;
+
 /** The part of a short hold that is left for clocks that differ, in place of `CLOCK_MARGIN`. */
 const CLOCK_MARGIN_SHARE = 1 / 20;
 
@@ -181,7 +190,7 @@ export class EtcdStore implements ManagedStore {
   #isWhole = false;
   /** Whether there are subnets whose keys the mirror has not read. */
   #isShort = false;
-  #filling: Promise<void> = Promise.resolve();
+  #filling: Promise<unknown> = Promise.resolve();
   #watch: Watch | undefined;
   #queue: Pending[] = [];
   #chores: Task[] = [];
@@ -786,11 +795,19 @@ export class EtcdStore implements ManagedStore {
   async #comeUp(): Promise<void> {
     const failures = this.#failures;
     if (!this.#isWhole || this.#isShort) await this.#load();
-    if (this.#mirror.isUneven) await this.#fill();
+    if (this.#mirror.isUneven && await this.#fill() > MUCH_FILLING) await this.#shrinkBuffer();
     await this.#beat();
     if (failures !== this.#failures || !this.#isWhole) return;
     this.#trouble = undefined;
     this.#doChores();
+  }
+
+  /** See `SHRINKING`. */
+  async #shrinkBuffer(): Promise<void> {
+    if (this.#session !== undefined) return;
+    await this.#rest(SHRINKING, (wake) => this.#wakeUp = wake);
+    this.#session = await this.#etcd.grant(SESSION, this.#options.requestTimeout);
+    await this.#rest(SHRINKING, (wake) => this.#wakeUp = wake);
   }
 
   async #beat(): Promise<void> {
@@ -921,26 +938,28 @@ export class EtcdStore implements ManagedStore {
   /**
    * Writes the `free` keys that are missing, and deletes those of ranges that have left the pools.
    * Servers that start together begin in other places.
+   *
+   * @returns how many keys it has written or deleted.
    */
-  #fill(): Promise<void> {
+  #fill(): Promise<number> {
     // One at a time: what one is about to delete the next may have to write.
     const filling = this.#filling.then(() => this.#fillNow());
     this.#filling = filling.catch(() => {});
     return filling;
   }
 
-  async #fillNow(): Promise<void> {
+  async #fillNow(): Promise<number> {
     const mirror = this.#mirror;
     mirror.even(true);
     try {
-      await this.#fillGaps(mirror);
+      return await this.#fillGaps(mirror);
     } catch (error) {
       mirror.even(false);
       throw error;
     }
   }
 
-  async #fillGaps(mirror: Mirror): Promise<void> {
+  async #fillGaps(mirror: Mirror): Promise<number> {
     const retired = mirror.retired();
     const work = [
       ...Array.from(mirror.missing(), (place) => ({ ...place, isMissing: true })),
@@ -955,6 +974,7 @@ export class EtcdStore implements ManagedStore {
     const size = Math.max(1, maxTransactionOperations - FILL_COMPARES);
     const first = Math.floor(random() * work.length);
     let taken = 0;
+    let written = 0;
     const next = () => {
       const steps: Step[] = [];
       const facts: Extract<Fact, { kind: "free" }>[] = [];
@@ -989,10 +1009,12 @@ export class EtcdStore implements ManagedStore {
           return [{ key, fact, revision: fact.there ? revision : 0, lease: undefined }];
         });
         if (told.length > 0) this.#wrote(told, revision, this.#clock.now());
+        written += told.length;
       }
     };
     await Promise.all(Array.from({ length: FILLING }, worker));
     mirror.evened(retired);
+    return written;
   }
 
   /** Waits, unless what it hands out is called. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { LeaseStore } from "../../../lib/lease/store.ts";
 import { StoreError } from "../../../lib/lease/store.ts";
-import { EtcdError, Failure } from "../../../lib/store/etcd/etcd.ts";
+import { type Etcd, EtcdError, Failure } from "../../../lib/store/etcd/etcd.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../../../lib/wire/address.ts";
 import {
   bind,
@@ -739,7 +739,7 @@ Deno.test("EtcdStore does not open when etcd refuses it", async () => {
 
 Deno.test("EtcdStore: servers that start together share the work and free nothing that is held", async () => {
   await using site = new Site();
-  const subnet = subnetOf({ cidr: "10.0.0.0/16", pools: ["10.0.0.10-10.0.7.250"] });
+  const subnet = subnetOf({ cidr: "10.0.0.0/16", pools: ["10.0.0.10-10.0.6.250"] });
   const first = await site.open({}, [subnet]);
   await site.done(first, bind("aa:01", "10.0.1.1", EPOCH + HOUR));
   await site.done(first, bind("aa:02", "10.0.1.2", EPOCH + HOUR));
@@ -754,10 +754,38 @@ Deno.test("EtcdStore: servers that start together share the work and free nothin
   );
   const written = site.etcd.revision - before;
   assert.ok(written < 40, `${written} writes`);
-  const size = 7 * 256 + 241;
+  const size = 6 * 256 + 241;
   assert.equal(Object.keys(site.etcd.dump(`${PREFIX}ips::free::`)).length, size - 2);
   for (const store of stores) {
     assert.deepEqual(store.view.counts(""), { free: size - 2, bound: 1, declined: 1, freed: 0 });
+  }
+});
+
+Deno.test("EtcdStore rests before and after the first etcd lease when it has filled a large pool", async () => {
+  for (const [last, isLarge] of [["10.0.9.250", true], ["10.0.3.250", false]] as const) {
+    const clock = new FakeClock(EPOCH);
+    const inner = new FakeEtcd(clock).connect();
+    const calls: { kind: string; at: number }[] = [];
+    const etcd = new Proxy<Etcd>(inner, {
+      get: (_, kind: keyof Etcd) => (...call: never[]) => {
+        if (kind === "transact" || kind === "grant") calls.push({ kind, at: clock.elapsed() });
+        return (inner[kind] as (...call: never[]) => unknown).apply(inner, call);
+      },
+    });
+    const opening = openStore(etcd, clock, [
+      subnetOf({ cidr: "10.0.0.0/16", pools: [`10.0.0.10-${last}`] }),
+    ]);
+    for (let passed = 0; passed < 1000; passed += 10) await clock.pass(10);
+    const store = await opening;
+    const at = calls.findIndex(({ kind }) => kind === "grant");
+    const [fill, grant, beat] = calls.slice(at - 1, at + 2);
+    assert.deepEqual([fill!.kind, beat!.kind], ["transact", "transact"]);
+    assert.deepEqual([grant!.at - fill!.at >= 200, beat!.at - grant!.at >= 200], [
+      isLarge,
+      isLarge,
+    ]);
+    assert.equal(store.trouble(), undefined);
+    await store.close();
   }
 });
 
