@@ -59,15 +59,14 @@ export interface Transaction {
   readonly failure: readonly Step[];
 }
 
-/** What came of one step, in the order of the steps. */
+/** What came of one step; of a put or a delete there is nothing to say. */
 export type StepResult =
-  | { readonly kind: "put" }
-  | { readonly kind: "delete"; readonly deleted: number }
   | { readonly kind: "get"; readonly found: KeyValue | undefined }
   | { readonly kind: "txn"; readonly result: TransactionResult };
 
 export interface TransactionResult {
   readonly succeeded: boolean;
+  /** Of the gets and transactions among the steps, in their order. */
   readonly results: readonly StepResult[];
   /** The store's revision after it. Of a nested one: the outer's. */
   readonly revision: number;

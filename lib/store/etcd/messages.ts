@@ -370,8 +370,7 @@ function leaseFrom(octets: Buffer, start: number, end: number): LeaseId | undefi
   return readLease as LeaseId;
 }
 
-/** Fields of `DeleteRangeResponse`, `ResponseHeader` and `KeyValue`. */
-const DELETED = 2;
+/** Fields of `ResponseHeader` and `KeyValue`. */
 const REVISION = 3;
 const MOD_REVISION = 3;
 
@@ -391,26 +390,25 @@ function readTransactionResult(
   while (reader.next()) {
     if (reader.field === 1 && revision === undefined) own = numberIn(reader, REVISION);
     else if (reader.field === 2) succeeded = reader.number() !== 0;
-    else if (reader.field === 3) results.push(readStepResult(reader, own));
-    else reader.skip();
+    else if (reader.field === 3) {
+      const result = readStepResult(reader, own);
+      if (result !== undefined) results.push(result);
+    } else reader.skip();
   }
   return { succeeded, results, revision: own };
 }
 
-const PUT: StepResult = { kind: "put" };
-
 /** `ResponseOp`: exactly one of its fields is there. */
-function readStepResult(reader: FieldReader, revision: number): StepResult {
+function readStepResult(reader: FieldReader, revision: number): StepResult | undefined {
   const outer = reader.enter();
-  let result: StepResult = PUT;
-  while (reader.next()) {
+  let result: StepResult | undefined;
+  if (reader.next()) {
     if (reader.field === 1) result = { kind: "get", found: readFirstKey(reader) };
-    else if (reader.field === 3) result = { kind: "delete", deleted: numberIn(reader, DELETED) };
     else if (reader.field === 4) {
       const inner = reader.enter();
       result = { kind: "txn", result: readTransactionResult(reader, revision) };
       reader.leave(inner);
-    } else reader.skip();
+    }
   }
   reader.leave(outer);
   return result;

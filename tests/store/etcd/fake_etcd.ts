@@ -207,23 +207,21 @@ export class FakeEtcd {
   ): TransactionResult {
     // Conditions of nested transactions are judged before anything is written.
     const succeeded = compare.every((one) => this.#holds(one));
-    const results = (succeeded ? success : failure).map((step): StepResult => {
+    const results = (succeeded ? success : failure).flatMap((step): StepResult[] => {
       switch (step.kind) {
         case "txn":
-          return { kind: "txn", result: this.#run(step.txn, revision, changes) };
+          return [{ kind: "txn", result: this.#run(step.txn, revision, changes) }];
         case "get":
-          return { kind: "get", found: this.#keys.get(step.key) };
-        case "delete": {
-          const has = this.#keys.has(step.key);
-          if (has) changes.set(step.key, { key: step.key, now: undefined });
-          return { kind: "delete", deleted: has ? 1 : 0 };
-        }
+          return [{ kind: "get", found: this.#keys.get(step.key) }];
+        case "delete":
+          if (this.#keys.has(step.key)) changes.set(step.key, { key: step.key, now: undefined });
+          return [];
         case "put": {
           const { key, value, lease } = step;
           const createRevision = this.#keys.get(key)?.createRevision ?? revision;
           const now = { key, value, createRevision, modRevision: revision, lease };
           changes.set(key, { key, now });
-          return { kind: "put" };
+          return [];
         }
       }
     });

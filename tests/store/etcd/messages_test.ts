@@ -196,7 +196,9 @@ const answer = (step: fc.Arbitrary<Buffer>) =>
       Buffer.concat(all)
     ),
   ]);
-const nested = answer(fc.oneof(flat, answer(flat).map((one) => bytesField(4, one))));
+const around = (step: fc.Arbitrary<Buffer>) =>
+  answer(fc.oneof(flat, step.map((one) => bytesField(4, one))));
+const nested = around(around(answer(flat)));
 
 // deno-lint-ignore no-explicit-any -- what the library's own decoder gives
 type Decoded = any;
@@ -215,7 +217,7 @@ function libraryResult({ succeeded, responses }: Decoded, revision: number): unk
   return {
     succeeded,
     revision,
-    results: responses.map((one: Decoded) => {
+    results: responses.flatMap((one: Decoded) => {
       if (one.response_txn) {
         return { kind: "txn", result: libraryResult(one.response_txn, revision) };
       }
@@ -223,10 +225,7 @@ function libraryResult({ succeeded, responses }: Decoded, revision: number): unk
         const [found] = one.response_range.kvs;
         return { kind: "get", found: found && libraryKeyValue(found) };
       }
-      if (one.response_delete_range) {
-        return { kind: "delete", deleted: Number(one.response_delete_range.deleted) };
-      }
-      return { kind: "put" };
+      return [];
     }),
   };
 }
