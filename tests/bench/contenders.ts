@@ -28,20 +28,38 @@ export interface Contender {
 const ROOT = new URL("../../", import.meta.url).pathname;
 const ADMIN_PORT = 9842;
 
-/** Where our server can keep its leases, and how many etcd servers that takes. All fsync. */
-export const STORES: Readonly<Record<string, number>> = { embedded: 0, etcd: 1, etcd3: 3 };
+/** Where our server can keep its leases. All of them flush to the disk. */
+interface Store {
+  /** How many etcd servers it takes. */
+  readonly members: number;
+  /** What is in their environment: README recommends it for small machines. */
+  readonly environment: readonly string[];
+}
+
+export const STORES: Readonly<Record<string, Store>> = {
+  "embedded": { members: 0, environment: [] },
+  "etcd": { members: 1, environment: [] },
+  "etcd-tuned": { members: 1, environment: ["GOGC=400", "GOMEMLIMIT=1GiB"] },
+  "etcd3": { members: 3, environment: [] },
+};
 
 /** Each member has an address of its own on the server's loopback. */
 const memberAddress = (member: number) => `127.0.0.${member + 1}`;
 
 /** The command lines of a cluster. */
-function etcdCluster(members: number, directory: string): (readonly string[])[] {
+function etcdCluster({ members, environment }: Store, directory: string): (readonly string[])[] {
   const all = Array.from({ length: members }, (_, member) => member);
   const peer = (member: number) => `http://${memberAddress(member)}:2380`;
   return all.map((member) => {
     const client = `http://${memberAddress(member)}:2379`;
     return [
-      ...["etcd", `--name=m${member}`, `--data-dir=${directory}/etcd${member}`],
+      ...[
+        "env",
+        ...environment,
+        "etcd",
+        `--name=m${member}`,
+        `--data-dir=${directory}/etcd${member}`,
+      ],
       ...[`--listen-client-urls=${client}`, `--advertise-client-urls=${client}`],
       ...[`--listen-peer-urls=${peer(member)}`, `--initial-advertise-peer-urls=${peer(member)}`],
       `--initial-cluster=${all.map((one) => `m${one}=${peer(one)}`).join()}`,
@@ -56,7 +74,7 @@ export function etcdhcp(
   extra: readonly string[],
   profileDirectory?: string,
 ): Contender {
-  const members = STORES[store]!;
+  const { members } = STORES[store]!;
   const endpoints = Array.from(
     { length: members },
     (_, member) => `http://${memberAddress(member)}:2379`,
@@ -64,7 +82,7 @@ export function etcdhcp(
   return {
     name: members === 0 ? "etcdhcp" : `on ${store}`,
     tools: members === 0 ? ["bash"] : ["bash", "etcd"],
-    ...(members > 0 && { backing: (directory: string) => etcdCluster(members, directory) }),
+    ...(members > 0 && { backing: (directory: string) => etcdCluster(STORES[store]!, directory) }),
     prepare: (directory, pool) => {
       const flags = {
         "dhcp.server-if": SITE.interface,

@@ -40,7 +40,8 @@ const USAGE = `bench:dora [options]
   --peer NAME       also measure kea, dnsmasq or isc; repeatable
   --only-peers      leave our own server out
   --store NAME      where our server keeps its leases: embedded (the default), etcd (one etcd
-                    server on the same machine) or etcd3 (three); repeatable
+                    server on the same machine), etcd-tuned (with the environment that README
+                    recommends) or etcd3 (three); repeatable
   --seconds N       length of every measurement (default 5)
   --warm-up N       seconds of the same load before it, from other clients (default 2)
   --addresses N     size of the pool, the same for every server (default 1,000,000 or so)
