@@ -142,9 +142,9 @@ export function roomFor(weight: number, most: number): number {
   return Math.max(flat, groupSize(weight, most) ** 2);
 }
 
-/** As many groups of so many claims each are within the limit. */
+/** As many groups of so many claims each are within the limit; one that is too heavy goes alone. */
 function groupSize(weight: number, most: number): number {
-  return Math.floor((most - weight) / 2);
+  return Math.max(1, Math.floor((most - weight) / 2));
 }
 
 /** Puts the steps of a batch into groups where they are too many for one level. */

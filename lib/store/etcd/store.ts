@@ -206,6 +206,8 @@ export class EtcdStore implements ManagedStore {
   /** When the last one set off, by the clock's `elapsed`, and with how many claims. */
   #departed = -Infinity;
   #carried = 0;
+  /** etcd's --max-txn-ops. */
+  readonly #mostOperations: number;
   /** How many claims fitted into the last transaction that was full. */
   #room: number;
   #isGathering = false;
@@ -254,6 +256,7 @@ export class EtcdStore implements ManagedStore {
   private constructor(options: EtcdStoreOptions) {
     const { etcd, clock, subnets, prefix, requestTimeout } = options;
     this.#options = options;
+    this.#mostOperations = options.maxTransactionOperations ?? MOST_OPERATIONS;
     this.#room = options.mostClaims ?? MOST_CLAIMS;
     this.#etcd = etcd;
     this.#clock = clock;
@@ -469,12 +472,12 @@ export class EtcdStore implements ManagedStore {
             : this.#windows.known(until) ?? await this.#windows.leaseFor(until),
         );
       }
-      const { requestTimeout, maxTransactionOperations: most = MOST_OPERATIONS } = this.#options;
       const steps = claims.map(({ pending, plan }, index) =>
         stepFor(plan, leases[index], pending.attempts > 0)
       );
       const weight = claims.reduce((sum, { plan }) => Math.max(sum, weightOf(plan)), 0);
-      const success = grouped(steps, weight, most);
+      const success = grouped(steps, weight, this.#mostOperations);
+      const { requestTimeout } = this.#options;
       result = await this.#etcd.transact({ compare: [], success, failure: [] }, requestTimeout);
     } catch (error) {
       return this.#abandon(claims, error);
@@ -489,8 +492,7 @@ export class EtcdStore implements ManagedStore {
    * never travel together, and whoever came first goes first.
    */
   #form(): Claim[] {
-    const { maxTransactionOperations: most = MOST_OPERATIONS, mostClaims = MOST_CLAIMS } =
-      this.#options;
+    const { mostClaims = MOST_CLAIMS } = this.#options;
     const claims: Claim[] = [];
     const touched = new Set(this.#aloft);
     const later: Pending[] = [];
@@ -514,7 +516,7 @@ export class EtcdStore implements ManagedStore {
         return true;
       }
       const heaviest = Math.max(weight, weightOf(plan));
-      const fits = claims.length < Math.min(mostClaims, roomFor(heaviest, most));
+      const fits = claims.length < Math.min(mostClaims, roomFor(heaviest, this.#mostOperations));
       if (!fits && claims.length > 0) {
         this.#room = claims.length;
         return false;
@@ -965,13 +967,12 @@ export class EtcdStore implements ManagedStore {
       ...Array.from(mirror.missing(), (place) => ({ ...place, isMissing: true })),
       ...Array.from(mirror.surplus(retired), (place) => ({ ...place, isMissing: false })),
     ];
-    const { prefix, random, requestTimeout, maxTransactionOperations = MOST_OPERATIONS } =
-      this.#options;
+    const { prefix, random, requestTimeout } = this.#options;
     const timeout = Math.max(requestTimeout, PAGE_TIMEOUT);
     const keys = new Map(
       [...this.#spaces.keys()].map((name) => [name, new SubnetKeys(prefix, name)]),
     );
-    const size = Math.max(1, maxTransactionOperations - FILL_COMPARES);
+    const size = Math.max(1, this.#mostOperations - FILL_COMPARES);
     const first = Math.floor(random() * work.length);
     let taken = 0;
     let written = 0;

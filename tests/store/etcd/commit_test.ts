@@ -45,4 +45,6 @@ Deno.test("roomFor: more than one level holds, unless the limit is tiny", () => 
   assert.equal(roomFor(11, 128), 58 * 58);
   assert.equal(roomFor(4, 7), 3);
   assert.equal(roomFor(4, 5), 1);
+  assert.equal(roomFor(12, 6), 1, "a claim that is too heavy is refused by itself");
+  assert.equal(grouped([claim(0, 12, true)], 12, 6).length, 1);
 });
