@@ -728,14 +728,7 @@ export class EtcdStore implements ManagedStore {
     const known = mirror.amendmentsOf(subnet).reservations.keys();
     const found = new Map<string, KeyValue | undefined>();
     for (const client of known) found.set(keys.reservation(client), undefined);
-    let revision = 0;
-    for (let from = key, more = true; more;) {
-      const page = await this.#etcd.read(from, end, PAGE, revision, requestTimeout);
-      revision = page.revision;
-      for (const one of page.found) found.set(one.key, one);
-      more = page.more;
-      if (more) from = page.found.at(-1)!.key + "\0";
-    }
+    const revision = await this.#readAll(key, requestTimeout, (one) => found.set(one.key, one));
     mirror.learn(found, revision, this.#clock.now());
     return { kind: "unchanged", key, end, revision };
   }
@@ -848,18 +841,10 @@ export class EtcdStore implements ManagedStore {
    */
   async #load(): Promise<void> {
     const { prefix } = this.#options;
-    const end = endOfPrefix(prefix);
     const reader = this.#reader;
     const mirror = this.#newMirror();
     const started = this.#clock.elapsed();
-    let revision = 0;
-    for (let from = prefix, more = true; more;) {
-      const page = await this.#etcd.read(from, end, PAGE, revision, PAGE_TIMEOUT);
-      revision = page.revision;
-      for (const found of page.found) mirror.load(found);
-      more = page.more;
-      if (more) from = page.found.at(-1)!.key + "\0";
-    }
+    const revision = await this.#readAll(prefix, PAGE_TIMEOUT, (found) => mirror.load(found));
     // Configured otherwise meanwhile.
     if (reader !== this.#reader) return await this.#load();
     mirror.loaded(revision, this.#clock.now());
@@ -881,6 +866,29 @@ export class EtcdStore implements ManagedStore {
     // Neither has all: the one that there was is followed no more, the other not far enough.
     if (mirror.revision < target) throw new Error("etcd's watch is silent or has ended");
     this.#take(mirror, started);
+  }
+
+  /**
+   * Reads all keys that begin with a prefix, at one revision, in pages.
+   *
+   * @param timeout The longest that a page may take, milliseconds.
+   * @returns the revision.
+   */
+  async #readAll(
+    prefix: string,
+    timeout: number,
+    take: (found: KeyValue) => void,
+  ): Promise<number> {
+    const end = endOfPrefix(prefix);
+    let revision = 0;
+    for (let from = prefix, more = true; more;) {
+      const page = await this.#etcd.read(from, end, PAGE, revision, timeout);
+      revision = page.revision;
+      page.found.forEach(take);
+      more = page.more;
+      if (more) from = page.found.at(-1)!.key + "\0";
+    }
+    return revision;
   }
 
   /** Puts a mirror in the place of the one before, and tells what is different in it. */

@@ -9,6 +9,7 @@ import { quiet, until } from "../poll.ts";
 import { scenario } from "../scenario.ts";
 import { type Server, startServer } from "../server.ts";
 import { type Leased, Talker } from "../talker.ts";
+import { runEtcd } from "./etcd.ts";
 import { watch } from "./lan.ts";
 
 /** The options that tell which configuration answered. */
@@ -109,18 +110,6 @@ function leasedBy(ack: Bootp): Leased {
   return { chaddr: ack.chaddr, address: ack.yiaddr, serverIdentifier: SERVER };
 }
 
-async function startEtcd(lab: Lab, host: Host): Promise<AsyncDisposable> {
-  const [client, peer] = ["http://127.0.0.1:2379", "http://127.0.0.1:2380"];
-  const etcd = host.start([
-    ...["etcd", "--data-dir", `${lab.directory}/etcd`],
-    ...["--listen-client-urls", client, "--advertise-client-urls", client],
-    ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
-    ...["--initial-cluster", `default=${peer}`],
-  ], { title: "etcd" });
-  await etcd.line(/ready to serve client requests/, 30);
-  return etcd;
-}
-
 async function openTalker(lab: Lab, wire: Host): Promise<Talker> {
   const host = await lab.host("talker");
   await lab.plug(host, wire, { name: "eth0", address: `${TALKER}/12` });
@@ -140,7 +129,7 @@ for (const kind of ["embedded", "etcd"] as const) {
     const generator = await lab.host("generator");
     await lab.plug(generator, wire, { name: "eth0", address: "10.64.0.2/12" });
     await using packets = await watch(lab, wire);
-    await using _etcd = kind === "etcd" ? await startEtcd(lab, host) : undefined;
+    await using _etcd = kind === "etcd" ? await runEtcd(lab, host, "127.0.0.1") : undefined;
     await Deno.writeTextFile(file, fileOf({}));
     await using server = await startServer(lab, {
       host,
