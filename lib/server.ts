@@ -131,12 +131,14 @@ export class Server {
   }
 
   /**
-   * Whether the server turns: its round took place within so many milliseconds, and the loop of
-   * each port went back to waiting for datagrams. A loop that waits because none come is well.
+   * Whether the server turns: its round took place within so many milliseconds, the loop of each
+   * port went back to waiting for datagrams, and those that come are taken. A loop that waits
+   * because none come is well.
    */
   alive(within: number): boolean {
     const since = this.#parts.clock.elapsed() - within;
     if (this.#turned < since) return false;
+    if (this.#parts.ports.some(({ port }) => port.untaken() > within)) return false;
     return [...this.#handling.values()].every((started) => started >= since);
   }
 

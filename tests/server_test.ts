@@ -113,6 +113,7 @@ interface Sent {
 class FakePort implements Port {
   readonly sent: Sent[] = [];
   down: string | undefined;
+  standing = 0;
   isClosed = false;
   /** Thrown by `send`. */
   fault: Error | undefined;
@@ -154,6 +155,10 @@ class FakePort implements Port {
 
   trouble(): string | undefined {
     return this.down;
+  }
+
+  untaken(): number {
+    return this.standing;
   }
 
   close(): void {
@@ -938,6 +943,15 @@ Deno.test("Server.alive is false while the loop of one port is stuck, and true a
   await bench.settle();
   await bench.clock.pass(1000);
   assert.ok(bench.server.alive(5000));
+});
+
+Deno.test("Server.alive is false while what comes is not taken, although its rounds go on", async () => {
+  await using bench = new Bench();
+  bench.port.standing = 4000;
+  await bench.clock.pass(10_000);
+  assert.ok(bench.server.alive(5000));
+  bench.port.standing = 6000;
+  assert.ok(!bench.server.alive(5000));
 });
 
 Deno.test("Server.alive is false once its rounds have ended", async () => {

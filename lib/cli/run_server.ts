@@ -123,6 +123,7 @@ async function serveUntilTold(
         confinement: confinements.get(served)!,
         libc,
         shared: config.interfaces.length > 1,
+        elapsed: () => clock.elapsed(),
         events: portEvents(log, metrics),
       });
       ports.push({ served, port });

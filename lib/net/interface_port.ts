@@ -13,9 +13,10 @@ import type { ServedInterface } from "../config/model.ts";
 import type { Destination } from "../protocol/outcome.ts";
 import { formatIpv4, type Ipv4, LIMITED_BROADCAST, UNSPECIFIED } from "../wire/address.ts";
 import { Confinement } from "./confinement.ts";
-import type { BatchReceiver, BatchSender, InterfaceState, Libc } from "./libc.ts";
-import { ArrivalQueue } from "./queue.ts";
+import type { BatchReceiver, BatchSender, InterfaceState, Libc, Take } from "./libc.ts";
 import { type Datagram, LARGEST_MESSAGE, type Port, type PortEvents } from "./port.ts";
+import { ArrivalQueue } from "./queue.ts";
+import { ReceiveWatch } from "./receive_watch.ts";
 
 /** The largest datagram that is read, octets. A DHCP message on Ethernet is at most 1472. */
 const LARGEST_DATAGRAM = 2048;
@@ -25,6 +26,12 @@ const KERNEL_BUFFER = 4 * 1024 * 1024;
 
 /** Calls in which what has arrived is fetched, before some of it is handled. */
 const MOST_ROUNDS = 64;
+
+/** Datagrams that wait for longer than this, while none is taken, are trouble; milliseconds. */
+const STANDING = 3000;
+
+/** How long a socket rests after it failed to receive, milliseconds. */
+const RECEIVE_RETRY = 100;
 
 /** Payloads are copied one behind the other into blocks of this size, octets. */
 const BLOCK = 64 * 1024;
@@ -38,6 +45,8 @@ export interface InterfacePortOptions {
   readonly libc: Libc | undefined;
   /** Whether other sockets of this server are bound to the same port. */
   readonly shared: boolean;
+  /** A monotonic clock, milliseconds. */
+  readonly elapsed: () => number;
   readonly events: PortEvents;
 }
 
@@ -63,7 +72,12 @@ export class InterfacePort implements Port {
   #down: string | undefined;
   #neighbours = true;
   readonly #queue = new ArrivalQueue();
-  /** Tells `arrival` that something has come. */
+  readonly #watch = new ReceiveWatch();
+  /** Datagrams that left the kernel, of any size and fate. */
+  #received = 0;
+  /** Datagrams handed to whoever serves. */
+  #handed = 0;
+  /** Tells `arrival` to look again: something has come, or may have. */
   #wake: (() => void) | undefined;
   /** Tells `listenTo` that nothing is left to fetch: it is time to wait for more. */
   #listenOn: (() => void) | undefined;
@@ -84,8 +98,9 @@ export class InterfacePort implements Port {
   }
 
   async arrival(): Promise<void> {
-    this.#drain();
-    while (this.#queue.length === 0 && !this.#closed) {
+    while (true) {
+      this.#drain();
+      if (this.#queue.length > 0 || this.#closed) return;
       this.#listenOn?.();
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
@@ -93,7 +108,9 @@ export class InterfacePort implements Port {
 
   take(most: number): readonly Datagram[] {
     this.#drain();
-    return this.#queue.take(most);
+    const taken = this.#queue.take(most);
+    this.#handed += taken.length;
+    return taken;
   }
 
   send(destination: Destination, write: (into: Uint8Array) => number): void {
@@ -122,12 +139,26 @@ export class InterfacePort implements Port {
   }
 
   trouble(): string | undefined {
-    return this.#down;
+    if (this.#down !== undefined || this.untaken() < STANDING) return this.#down;
+    return `datagrams wait on ${this.#options.served.name} and are not taken`;
   }
 
-  /** Looks whether the interface went away, came back or changed: to be called every second. */
+  untaken(): number {
+    return this.#watch.standing(this.#options.elapsed());
+  }
+
+  /**
+   * Looks whether the interface went away, came back or changed, and whether what arrives is being
+   * taken: to be called every second.
+   */
   check(): void {
-    if (this.#closed || this.#options.confinement === Confinement.LOOPBACK) return;
+    if (this.#closed) return;
+    this.#watch.look(this.#isWaiting(), this.#received + this.#handed, this.#options.elapsed());
+    this.#checkInterface();
+  }
+
+  #checkInterface(): void {
+    if (this.#options.confinement === Confinement.LOOPBACK) return;
     const { name } = this.#options.served;
     const before = this.#sockets?.state;
     const present = this.#isPresent();
@@ -246,22 +277,48 @@ export class InterfacePort implements Port {
     if (this.#down !== undefined) this.#setUp();
   }
 
+  /**
+   * Whether a datagram waits: in the kernel, where the C library can look, or to be handed over.
+   * Without the library no socket ever pauses between two datagrams, so there is nothing to look at.
+   */
+  #isWaiting(): boolean {
+    if (this.#queue.length > 0) return true;
+    const fd = this.#sockets?.fd;
+    return fd !== undefined && this.#options.libc!.isReadable(fd);
+  }
+
   async #listenTo(socket: Deno.DatagramConn, sockets: Sockets): Promise<void> {
-    const buffer = new Uint8Array(LARGEST_DATAGRAM);
+    // One octet more than is wanted tells those that are longer.
+    const buffer = new Uint8Array(LARGEST_DATAGRAM + 1);
     while (this.#sockets === sockets) {
-      try {
-        const [payload, source] = await socket.receive(buffer);
-        this.#put(payload, payload.length, (source as Deno.NetAddr).port);
-        // As long as there is more, it is fetched in batches, and need not wake anybody.
-        if (sockets.receiver !== undefined) {
-          await new Promise<void>((resolve) => this.#listenOn = resolve);
-        }
-      } catch (error) {
-        if (this.#sockets !== sockets) return;
-        // Some errors of a datagram sent earlier are reported here (ICMP); the socket is good.
-        this.#options.events.notice("warn", `receiving failed: ${messageOf(error)}`);
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
+      const rest = await this.#receive(socket, buffer, sockets);
+      // Whatever came of it: `arrival` fetches what else there is and lets this go on. What did not
+      // tell it would leave both waiting for each other.
+      const goOn = sockets.receiver === undefined
+        ? undefined
+        : new Promise<void>((resolve) => this.#listenOn = resolve);
+      this.#wake?.();
+      await goOn;
+      if (rest > 0) await new Promise((resolve) => setTimeout(resolve, rest));
+    }
+  }
+
+  /** Waits for a datagram and takes it; returns for how long to rest then, milliseconds. */
+  async #receive(
+    socket: Deno.DatagramConn,
+    buffer: Uint8Array<ArrayBuffer>,
+    sockets: Sockets,
+  ): Promise<number> {
+    try {
+      const [payload, source] = await socket.receive(buffer);
+      const whole = payload.length <= LARGEST_DATAGRAM;
+      this.#put(payload, payload.length, (source as Deno.NetAddr).port, whole);
+      return 0;
+    } catch (error) {
+      if (this.#sockets !== sockets) return 0;
+      // Some errors of a datagram sent earlier are reported here (ICMP); the socket is good.
+      this.#options.events.notice("warn", `receiving failed: ${messageOf(error)}`);
+      return RECEIVE_RETRY;
     }
   }
 
@@ -269,19 +326,17 @@ export class InterfacePort implements Port {
   #drain(): void {
     const receiver = this.#sockets?.receiver;
     if (receiver === undefined) return;
-    const take = (payload: Uint8Array, length: number, port: number, whole: boolean) => {
-      if (whole) this.#put(payload, length, port);
-      else this.#options.events.oversized();
-    };
-    for (let round = 0; round < MOST_ROUNDS && receiver.drain(take); round++);
+    const put: Take = (payload, length, port, whole) => this.#put(payload, length, port, whole);
+    for (let round = 0; round < MOST_ROUNDS && receiver.drain(put); round++);
   }
 
-  /** Copies a payload out of the buffer that the next datagram will use. */
-  #put(payload: Uint8Array, length: number, sourcePort: number): void {
-    if (length > LARGEST_DATAGRAM - 1) {
-      this.#options.events.oversized();
-      return;
-    }
+  /**
+   * What becomes of every datagram that leaves the kernel: copied out of the buffer that the next
+   * will use, or counted as too long. Wakes nobody: whoever received it does, in either case.
+   */
+  #put(payload: Uint8Array, length: number, sourcePort: number, whole: boolean): void {
+    this.#received++;
+    if (!whole) return this.#options.events.oversized();
     if (this.#used + length > BLOCK) {
       this.#block = new Uint8Array(BLOCK);
       this.#used = 0;
@@ -291,7 +346,6 @@ export class InterfacePort implements Port {
     this.#used += length;
     const left = this.#queue.add({ payload: copy, sourcePort });
     if (left > 0) this.#options.events.overflowed(left);
-    this.#wake?.();
   }
 
   /** Without the C library only an interface that has an address can be seen. */

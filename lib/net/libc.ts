@@ -34,6 +34,7 @@ const IFF_UP = 1;
 const ATF_COM = 2;
 const MSG_DONTWAIT = 0x40;
 const MSG_TRUNC = 0x20;
+const MSG_PEEK = 0x02;
 const EPERM = 1;
 const EINTR = 4;
 
@@ -55,6 +56,7 @@ const SYMBOLS = {
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
+  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "buffer"], result: "i32" },
   sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   __errno_location: { parameters: [], result: "u64" },
@@ -139,6 +141,11 @@ export class Libc {
       if (this.#c.setsockopt(fd, SOL_SOCKET, force!, value, 4) === 0) continue;
       this.#c.setsockopt(fd, SOL_SOCKET, plain!, value, 4);
     }
+  }
+
+  /** Whether a datagram waits on the socket, even an empty one. It stays there. */
+  isReadable(fd: number): boolean {
+    return this.#c.recv(fd, new Uint8Array(1), 1n, MSG_PEEK | MSG_DONTWAIT) >= 0n;
   }
 
   /** Looks for an interface by its name. */
@@ -255,6 +262,12 @@ class Headers {
   }
 }
 
+/**
+ * Takes a datagram: a buffer, how much of it was received, the sender's port, and whether that is
+ * all of it; it is not when the datagram was longer than the buffer.
+ */
+export type Take = (payload: Uint8Array, length: number, port: number, whole: boolean) => void;
+
 /** Receives up to 64 datagrams a call. */
 export class BatchReceiver {
   readonly #headers: Headers;
@@ -268,13 +281,10 @@ export class BatchReceiver {
   /**
    * Hands over what has arrived, without waiting.
    *
-   * @param take Called for each; the payload is good during the call only. `whole` is false when
-   * the datagram was longer than the buffer.
+   * @param take Called for each; the payload is good during the call only.
    * @returns Whether more may be there.
    */
-  drain(
-    take: (payload: Uint8Array, length: number, port: number, whole: boolean) => void,
-  ): boolean {
+  drain(take: Take): boolean {
     const headers = this.#headers;
     const count = this.#call(headers.headers);
     for (let i = 0; i < count; i++) {

@@ -33,6 +33,8 @@ export interface Port {
   flush(): void;
   /** Why nothing can be received or sent at present; undefined when all is well. */
   trouble(): string | undefined;
+  /** For how long datagrams have been waiting and none was taken, milliseconds; 0 when all is well. */
+  untaken(): number;
   close(): void;
 }
 

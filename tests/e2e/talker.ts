@@ -99,6 +99,11 @@ export class Talker implements AsyncDisposable {
     return xid;
   }
 
+  /** Sends whatever it is to the server's port. */
+  async sendRaw(address: string, payload: Uint8Array): Promise<void> {
+    await this.#process.write(`${address} 67 ${payload.toHex()}\n`);
+  }
+
   /** Waits for the reply to a transaction; undefined when there is none in time. */
   async reply(xid: number, seconds: number): Promise<Bootp | undefined> {
     try {

@@ -16,6 +16,7 @@ class Bench implements Disposable {
   readonly client = Deno.listenDatagram({ ...LOOPBACK, port: 0 });
   readonly told: string[] = [];
   readonly serverPort = freePort();
+  elapsed = 0;
   readonly port: InterfacePort;
 
   constructor(more: Partial<InterfacePortOptions> = {}) {
@@ -35,6 +36,7 @@ class Bench implements Disposable {
       confinement: Confinement.LOOPBACK,
       libc: undefined,
       shared: false,
+      elapsed: () => this.elapsed,
       events: {
         notice: (level, text) => this.told.push(`${level}: ${text}`),
         sendFailed: (reason) => this.told.push(`send failed: ${reason}`),
@@ -155,9 +157,9 @@ Deno.test("InterfacePort does not send a message that is not written after all",
 
 Deno.test("InterfacePort counts what is too long, and hears what comes after", async () => {
   using bench = new Bench();
-  await bench.say(new Uint8Array(2047).fill(7), new Uint8Array(4000), Uint8Array.of(9));
+  await bench.say(new Uint8Array(2048).fill(7), new Uint8Array(4000), Uint8Array.of(9));
   const heard = await bench.hear(2);
-  assert.deepEqual(heard.map(({ payload }) => payload.length), [2047, 1]);
+  assert.deepEqual(heard.map(({ payload }) => payload.length), [2048, 1]);
   assert.deepEqual(bench.told, ["oversized"]);
 });
 
@@ -239,3 +241,56 @@ Deno.test({
     assert.equal(bench.port.trouble(), undefined);
   },
 });
+
+for (const library of [libc, undefined]) {
+  const how = library === undefined ? "without" : "with";
+  Deno.test({
+    name: `InterfacePort ${how} the C library hears what follows one that is too long`,
+    ignore: libc === undefined && !requiresAll(),
+    async fn() {
+      const confined = library && { libc: library, confinement: Confinement.DEVICE };
+      using bench = new Bench({ ...confined });
+      for (const size of [2049, 4000, 65_507]) {
+        // Somebody waits already: nothing else will make the port look at its socket.
+        const waiting = bench.port.arrival();
+        await bench.say(new Uint8Array(size));
+        await until(() => bench.told.length > 0);
+        await bench.say(Uint8Array.of(9));
+        await waiting;
+        assert.deepEqual(bench.port.take(64).map(({ payload }) => [...payload]), [[9]]);
+        assert.deepEqual(bench.told.splice(0), ["oversized"]);
+      }
+      await bench.say(new Uint8Array(2048));
+      assert.equal((await bench.hear(1))[0]!.payload.length, 2048);
+    },
+  });
+}
+
+Deno.test({
+  name: "InterfacePort says when what waits is not taken, and when it is again",
+  ignore: libc === undefined && !requiresAll(),
+  async fn() {
+    using bench = new Bench({ libc, confinement: Confinement.DEVICE });
+    const looks = (count: number) => {
+      for (let look = 0; look < count; look++) {
+        bench.elapsed += 1000;
+        bench.port.check();
+      }
+    };
+    looks(10);
+    assert.equal(bench.port.untaken(), 0);
+    await bench.say(Uint8Array.of(1), Uint8Array.of(2));
+    looks(6);
+    assert.ok(bench.port.untaken() >= 4000, `${bench.port.untaken()} ms`);
+    assert.match(bench.port.trouble()!, /wait on lo and are not taken/);
+    await bench.hear(2);
+    looks(1);
+    assert.equal(bench.port.untaken(), 0);
+    assert.equal(bench.port.trouble(), undefined);
+  },
+});
+
+/** Waits for what the sockets are about to do. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
