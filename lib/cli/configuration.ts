@@ -71,6 +71,7 @@ export async function readConfiguration(
   if (typeof file === "string") return { ok: false, problems: [file], warnings: [] };
   const machine: Machine = {
     interfaces: edges.interfaces(),
+    hasInterface: (name) => edges.hasInterface(name),
     stateDirectory: env.get(STATE_DIRECTORY),
     trialDirectory: trialDirectory(env, edges),
     files: { exists: (path) => edges.exists(path), read: (path) => textOf(path, edges) },

@@ -6,6 +6,7 @@
  */
 
 import type { InterfaceAddress } from "../config/resolve.ts";
+import { Libc } from "../net/libc.ts";
 
 /** What a command may ask of its process. */
 export interface Edges {
@@ -20,6 +21,8 @@ export interface Edges {
   environment(names: Iterable<string>): ReadonlyMap<string, string>;
   /** The machine's network interfaces; undefined when the program may not look. */
   interfaces(): readonly InterfaceAddress[] | undefined;
+  /** Whether a network interface is there, with or without an address; false if nobody can tell. */
+  hasInterface(name: string): boolean;
   /** A file's text. @throws {Deno.errors.NotFound} and the like. */
   readText(path: string): string;
   /** Whether a file or directory is there; undefined when the program may not look. */
@@ -71,6 +74,7 @@ export const processEdges: Edges = {
     const { state } = Deno.permissions.querySync({ name: "sys", kind });
     return state === "granted" ? Deno.networkInterfaces() : undefined;
   },
+  hasInterface: (name) => Libc.open()?.hasInterface(name) ?? false,
   readText(path) {
     if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
       throw new Deno.errors.NotCapable(`Requires read access to ${JSON.stringify(path)}`);

@@ -13,6 +13,7 @@ import type { Log } from "../config/log.ts";
 import type { ServedInterface, ServerConfig } from "../config/model.ts";
 import type { ManagedStore } from "../lease/management.ts";
 import { messageOf } from "../config/operator_error.ts";
+import type { PendingConfig, Resolution } from "../config/resolve.ts";
 import { SteadyClock } from "../config/steady_clock.ts";
 import type { Hooks } from "../notify/hooks.ts";
 import { type Confinement, confinementOf } from "../net/confinement.ts";
@@ -26,6 +27,8 @@ import {
 } from "../notify/service_manager.ts";
 import { Server } from "../server.ts";
 import { openStore, placeOf } from "./open_store.ts";
+import { awaitInterfaces } from "./await_interfaces.ts";
+import { MovedInterfaces } from "./moved_interfaces.ts";
 import { LOOK, type Reloader, type TakeUp } from "./reload.ts";
 import { processSignals, Signals } from "./signals.ts";
 import { uptime } from "./uptime.ts";
@@ -64,18 +67,22 @@ const systemClock: Clock = {
 /** What a server is told besides its configuration. */
 export interface RunOptions {
   readonly service: ServiceEnvironment;
-  /** Reads the configuration again; undefined when there is no file to read. */
-  readonly reloader?: Reloader | undefined;
+  /** What reads the configuration's file again; undefined when there is none. */
+  readonly reloader?: (config: ServerConfig) => Reloader | undefined;
+  /** Reads the whole configuration again, and with it the addresses of the interfaces. */
+  readonly read?: () => Promise<Resolution>;
 }
 
 /**
  * Serves until SIGTERM or SIGINT.
  *
+ * @param config What to serve; or what there is of it while interfaces have no address yet, which
+ * is waited for.
  * @returns The exit code.
  * @throws {OperatorError} when the store or a socket cannot be had.
  */
 export async function runServer(
-  config: ServerConfig,
+  config: ServerConfig | PendingConfig,
   log: Log,
   options: RunOptions,
 ): Promise<number> {
@@ -83,7 +90,7 @@ export async function runServer(
   const manager = openServiceManager(options.service, (line) => log.warn(line));
   try {
     return await Promise.race([
-      serveUntilTold(config, log, options, signals, manager),
+      serveAll(config, log, options, signals, manager),
       stopAtOnce(log, signals),
     ]);
   } finally {
@@ -99,13 +106,37 @@ async function stopAtOnce(log: Log, signals: Signals): Promise<number> {
   return 1;
 }
 
+/** Serves one configuration after the other: a new one when an interface has another address. */
+async function serveAll(
+  config: ServerConfig | PendingConfig,
+  log: Log,
+  options: RunOptions,
+  signals: Signals,
+  manager: ServiceManager,
+): Promise<number> {
+  let next: ServerConfig | PendingConfig | undefined = config;
+  while (next !== undefined) {
+    next = "awaited" in next
+      ? await awaitInterfaces(next, {
+        clock: systemClock,
+        log,
+        signals,
+        manager,
+        read: options.read!,
+      })
+      : await serveUntilTold(next, log, options, signals, manager);
+  }
+  return 0;
+}
+
+/** @returns What to go on with; undefined when the server was told to stop. */
 async function serveUntilTold(
   config: ServerConfig,
   log: Log,
   options: RunOptions,
   signals: Signals,
   manager: ServiceManager,
-): Promise<number> {
+): Promise<ServerConfig | undefined> {
   const clock = new SteadyClock(systemClock);
   const metrics = new Metrics();
   const libc = Libc.open();
@@ -168,7 +199,8 @@ async function serveUntilTold(
       store.reconfigure(next.subnets, clock.now());
       server.reconfigure(next);
     };
-    const { reloader } = options;
+    const reloader = options.reloader?.(config);
+    const moved = new MovedInterfaces(config.interfaces, options.read, log);
     signals.onReload((asked) => reload(reloader, takeUp, asked, log, manager));
     const rounds = [
       ...(reloader === undefined || !config.reloadOnChange ? [] : [clock.every(LOOK, () => {
@@ -176,20 +208,26 @@ async function serveUntilTold(
       })]),
       clock.every(INTERFACE_ROUND, () => {
         followClock(clock, server, log);
-        ports.forEach(({ port }) => port.check());
+        const interfaces = Deno.networkInterfaces();
+        ports.forEach(({ port }) => port.check(interfaces));
+        moved.look(interfaces);
         sayWhetherReady();
       }),
       clock.every(STATUS_ROUND, sayHowItIs),
       ...watchdog(options.service, clock, server, manager),
     ];
     await admin.warm();
-    log.info("stopping", { signal: await signals.stop });
-    manager.stopping();
+    const next = await Promise.race([signals.stop, moved.to]);
+    if (typeof next === "string") {
+      log.info("stopping", { signal: next });
+      manager.stopping();
+    }
     for (const stopRound of rounds) stopRound();
     const stopped = Promise.all([stopServing(server, hooks), admin.stop()]);
     await Promise.race([stopped, clock.sleep(STOP_WITHIN)]);
+    if (typeof next !== "string") return next;
     log.info("stopped");
-    return 0;
+    return undefined;
   } catch (error) {
     ports.forEach(({ port }) => port.close());
     await admin?.stop();

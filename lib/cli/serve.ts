@@ -6,6 +6,7 @@
 
 import { fstatSync } from "node:fs";
 import { SERVICE_VARIABLES, serviceEnvironment } from "../notify/service_manager.ts";
+import type { ServerConfig } from "../config/model.ts";
 import { type Command, refuse } from "./command.ts";
 import { readConfiguration, SERVER_FLAGS } from "./configuration.ts";
 import type { Edges } from "./edges.ts";
@@ -53,25 +54,30 @@ export const serve: Command = {
   async run(args, edges) {
     const resolution = await readConfiguration(args.flags, edges);
     const problems = [...args.problems, ...(resolution.ok ? [] : resolution.problems)];
-    if (!resolution.ok || problems.length > 0) return refuse(problems, edges);
-    const { config, settings } = resolution;
+    const known = resolution.ok ? resolution : resolution.pending;
+    if (known === undefined || problems.length > 0) return refuse(problems, edges);
+    const { config, settings } = known;
     const format = settings.logFormat.source === "default" ? ownFormat(edges) : config.log.format;
     const log = new LineLog({ ...config.log, format }, Deno.stderr, Date.now);
     for (const warning of resolution.warnings) log.warn(warning);
-    if (config.trial) log.info(TRIAL_NOTICE);
+    if (resolution.ok && resolution.config.trial) log.info(TRIAL_NOTICE);
     try {
       // Loaded only now: the other commands, and a refusal, do without the server's code.
       const { runServer } = await import("./run_server.ts");
       const service = serviceEnvironment(edges.environment(SERVICE_VARIABLES));
-      const reloader = config.file === undefined ? undefined : new Reloader({
-        config,
-        read: () => readConfiguration(args.flags, edges),
-        text: () => textOf(config.file!, edges),
-        stamp: () => edges.stamp(config.file!),
-        log,
-        setVerbosity: (verbosity) => log.verbosity = verbosity,
-      });
-      return await runServer(config, log, { service, reloader });
+      const read = () => readConfiguration(args.flags, edges);
+      const reloader = (config: ServerConfig) => {
+        const { file } = config;
+        return file === undefined ? undefined : new Reloader({
+          config,
+          read,
+          text: () => textOf(file, edges),
+          stamp: () => edges.stamp(file),
+          log,
+          setVerbosity: (verbosity) => log.verbosity = verbosity,
+        });
+      };
+      return await runServer(config, log, { service, reloader, read });
     } finally {
       await log.flush();
     }

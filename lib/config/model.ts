@@ -64,6 +64,11 @@ export interface ServedInterface {
   readonly address: Ipv4;
   /** The interface's own network: which subnet a client with no relay belongs to. */
   readonly cidr: Cidr;
+  /**
+   * Whether the address was looked up at the interface rather than configured: the server then
+   * follows it when it changes.
+   */
+  readonly follows: boolean;
 }
 
 /** The embedded book: one SQLite file. */

@@ -35,6 +35,8 @@ export interface Ground {
   readonly interfaces: readonly InterfaceAddress[] | undefined;
   /** Whether another machine is meant perhaps: what this one lacks is then worth a warning. */
   readonly elsewhere: boolean;
+  /** Whether an interface is there, although it may have no address yet. */
+  readonly exists: (name: string) => boolean;
   readonly serverIf: Resolved<readonly NamedInterface[] | undefined>;
   /** About the first interface. */
   readonly serverIp: Resolved<Ipv4 | undefined>;
@@ -43,12 +45,19 @@ export interface Ground {
   readonly prefers: (name: string, place: Place) => boolean;
   readonly problems: string[];
   readonly warnings: string[];
+  /** What is only a matter of time: interfaces that are there and have no address yet. */
+  readonly awaited: string[];
 }
 
 /** An address and its network. */
 export interface Place {
   readonly address: Ipv4;
   readonly cidr: Cidr;
+}
+
+/** A place, and whether the machine chose it. */
+interface Found extends Place {
+  readonly follows: boolean;
 }
 
 /** The interfaces that were named, without those whose address cannot be had. */
@@ -61,7 +70,7 @@ export function resolveInterfaces(ground: Ground): ServedInterface[] {
   return found;
 }
 
-function placeOf(named: NamedInterface, isFirst: boolean, ground: Ground): Place | undefined {
+function placeOf(named: NamedInterface, isFirst: boolean, ground: Ground): Found | undefined {
   const { serverIf, serverIp, subnetMask, problems } = ground;
   if (!isFirst) {
     return named.place === undefined
@@ -80,13 +89,13 @@ function placeOf(named: NamedInterface, isFirst: boolean, ground: Ground): Place
   if (address === undefined || prefix === undefined) {
     const own = ownPlace(named.name, address, ground);
     if (own === undefined || prefix === undefined) return own;
-    return { address: own.address, cidr: cidrOf(own.address, prefix) };
+    return { ...own, cidr: cidrOf(own.address, prefix) };
   }
   return givenPlace(named.name, { address, cidr: cidrOf(address, prefix) }, serverIp.label, ground);
 }
 
 /** A place that was given in full, so can be waited for. */
-function givenPlace(name: string, place: Place, label: string, ground: Ground): Place {
+function givenPlace(name: string, place: Place, label: string, ground: Ground): Found {
   const { problems, warnings, interfaces } = ground;
   const flaw = hostFlaw(place.address, place.cidr);
   if (flaw !== undefined) problems.push(`${label}: ${formatIpv4(place.address)} ${flaw}`);
@@ -96,12 +105,13 @@ function givenPlace(name: string, place: Place, label: string, ground: Ground): 
       `${name} does not have the address ${formatIpv4(place.address)} yet; waiting for it`,
     );
   }
-  return place;
+  return { ...place, follows: false };
 }
 
 /** An interface's own place. Of several, the one that is wanted or preferred, else the first. */
-function ownPlace(name: string, wanted: Ipv4 | undefined, ground: Ground): Place | undefined {
-  const { serverIf, serverIp, interfaces, elsewhere, prefers, problems, warnings } = ground;
+function ownPlace(name: string, wanted: Ipv4 | undefined, ground: Ground): Found | undefined {
+  const { serverIf, serverIp, interfaces, elsewhere, exists, prefers } = ground;
+  const { problems, warnings, awaited } = ground;
   const missing = elsewhere ? warnings : problems;
   if (interfaces === undefined) {
     missing.push(
@@ -112,11 +122,14 @@ function ownPlace(name: string, wanted: Ipv4 | undefined, ground: Ground): Place
   }
   const places = placesOf(name, interfaces);
   if (places.length === 0) {
-    missing.push(`${serverIf.label}: ${absence(name, interfaces)}`);
+    const isThere = interfaces.some((one) => one.name === name) || exists(name);
+    if (isThere) (elsewhere ? warnings : awaited).push(`${name} has no IPv4 address yet`);
+    else missing.push(`${serverIf.label}: ${absence(name, interfaces)}`);
     return undefined;
   }
   if (wanted === undefined) {
-    return places.find((place) => prefers(name, place)) ?? places[0];
+    const own = places.find((place) => prefers(name, place)) ?? places[0]!;
+    return { ...own, follows: true };
   }
   const place = places.find(({ address }) => address === wanted);
   if (place === undefined) {
@@ -126,15 +139,13 @@ function ownPlace(name: string, wanted: Ipv4 | undefined, ground: Ground): Place
         `--dhcp.subnet-mask too to wait for it`,
     );
   }
-  return place;
+  return place && { ...place, follows: false };
 }
 
 function absence(name: string, interfaces: readonly InterfaceAddress[]): string {
   const names = [...new Set(interfaces.map((one) => one.name))];
-  const what = names.includes(name)
-    ? `${name} has no IPv4 address`
-    : `there is no interface ${name} with an address (there is ${names.join(", ")})`;
-  return `${what}; to wait for it, give its address too, like ${name}=10.6.9.1/24`;
+  return `there is no interface ${name} (there is ${names.join(", ")}); to wait for it, give its ` +
+    `address too, like ${name}=10.6.9.1/24`;
 }
 
 function placesOf(name: string, interfaces: readonly InterfaceAddress[]): Place[] {

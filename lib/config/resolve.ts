@@ -34,6 +34,8 @@ export interface FileView {
 export interface Machine {
   /** The machine's interfaces; undefined when the program may not look at them. */
   readonly interfaces: readonly InterfaceAddress[] | undefined;
+  /** Whether an interface is there, with or without an address; false too when nobody can tell. */
+  readonly hasInterface: (name: string) => boolean;
   /** Where the service manager wants state kept ($STATE_DIRECTORY), if it says. */
   readonly stateDirectory: string | undefined;
   /** Where a trial keeps its file. */
@@ -62,7 +64,15 @@ export type Resolution =
     /** None when all that is missing are this machine's interfaces, and another may be meant. */
     readonly problems: readonly string[];
     readonly warnings: readonly string[];
+    /** When nothing is wrong, and interfaces that are there only lack an address: that. */
+    readonly pending?: { readonly config: PendingConfig; readonly settings: Settings };
   };
+
+/** What there is of a configuration while its interfaces have no address yet. */
+export interface PendingConfig extends Pick<ServerConfig, "admin" | "log"> {
+  /** What is waited for, one line each. */
+  readonly awaited: readonly string[];
+}
 
 /** Where a trial takes place: loopback, as no other machine can be harmed there. */
 export const TRIAL = {
@@ -81,6 +91,7 @@ interface Findings {
   readonly file: ConfigFile | undefined;
   readonly problems: string[];
   readonly warnings: string[];
+  readonly awaited: string[];
   readonly origins: Map<string, string>;
 }
 
@@ -109,7 +120,8 @@ export function resolveConfig(
   const all = file === undefined ? sources : [...sources, file.settings];
   const settings = readSettings(SETTINGS, all, problems);
   const origins = new Map<string, string>();
-  const findings: Findings = { settings, machine, file, problems, warnings, origins };
+  const awaited: string[] = [];
+  const findings: Findings = { settings, machine, file, problems, warnings, awaited, origins };
   const trial = settings.serverIf.source === "default" && !file?.hasSubnets;
 
   const network = trial ? trialNetwork(findings) : namedNetwork(findings);
@@ -132,6 +144,19 @@ export function resolveConfig(
   const store = resolveStore(settings, machine, trial, problems);
   const admin = resolveAdmin(settings, stateDirectory(trial, machine), problems);
   checkFiles(findings);
+  const log = {
+    format: settings.logFormat.value,
+    leases: settings.logLeases.value,
+    verbosity: settings.verbosity.value,
+  };
+  if (problems.length === 0 && awaited.length > 0) {
+    return {
+      ok: false,
+      problems,
+      warnings,
+      pending: { config: { awaited, admin, log }, settings },
+    };
+  }
   if (problems.length > 0 || network === undefined) {
     return { ok: false, problems: inOrder(problems, file), warnings };
   }
@@ -149,11 +174,7 @@ export function resolveConfig(
     reloadOnChange: settings.reloadOnChange.value && file !== undefined,
     hooks: file?.hooks ?? [],
     poolThreshold: settings.poolThreshold.value,
-    log: {
-      format: settings.logFormat.value,
-      leases: settings.logLeases.value,
-      verbosity: settings.verbosity.value,
-    },
+    log,
   };
   return { ok: true, config, settings, warnings, origins };
 }
@@ -300,7 +321,7 @@ function trialNetwork(findings: Findings): Network {
   const { address, cidr, pool } = TRIAL;
   const options = wireOptions(cidr, [address], [address], settings.domain.value);
   return {
-    interfaces: [{ name: TRIAL.interface, address, cidr }],
+    interfaces: [{ name: TRIAL.interface, address, cidr, follows: false }],
     subnets: [
       soleSubnet({ cidr, pools: [pool], exclusions: new Set([address]), options }, findings),
     ],
@@ -342,11 +363,12 @@ function soleSubnet(
 }
 
 function namedNetwork(findings: Findings): Network | undefined {
-  const { settings, machine, file, problems, warnings } = findings;
+  const { settings, machine, file, problems, warnings, awaited } = findings;
   const { serverIf, serverIp, subnetMask, issueFrom } = settings;
   const interfaces = resolveInterfaces({
     interfaces: machine.interfaces,
     elsewhere: machine.elsewhere ?? false,
+    exists: machine.hasInterface,
     serverIf,
     serverIp,
     subnetMask,
@@ -356,6 +378,7 @@ function namedNetwork(findings: Findings): Network | undefined {
         : issueFrom.value !== undefined && cidrContains(cidr, issueFrom.value),
     problems,
     warnings,
+    awaited,
   });
   return file?.hasSubnets
     ? fileNetwork(file, interfaces, findings)

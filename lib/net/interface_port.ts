@@ -50,6 +50,9 @@ export interface InterfacePortOptions {
   readonly events: PortEvents;
 }
 
+/** What is looked at of the machine's interfaces. */
+type ListedAddress = Pick<Deno.NetworkInterfaceInfo, "name" | "address">;
+
 /** The sockets of an interface while it is there. */
 interface Sockets {
   /** Hears broadcasts. */
@@ -69,6 +72,8 @@ export class InterfacePort implements Port {
   readonly #options: InterfacePortOptions;
   #sockets: Sockets | undefined;
   #closed = false;
+  /** Whether it has been open. */
+  #served = false;
   #down: string | undefined;
   #neighbours = true;
   readonly #queue = new ArrivalQueue();
@@ -93,8 +98,9 @@ export class InterfacePort implements Port {
   constructor(options: InterfacePortOptions) {
     this.#options = options;
     this.#neighbours = options.confinement === Confinement.DEVICE;
-    if (this.#isPresent()) this.#open();
-    else this.#setDown(`there is no interface ${options.served.name} yet`);
+    const absence = this.#absence(Deno.networkInterfaces());
+    if (absence === undefined) this.#open();
+    else this.#setDown(absence);
   }
 
   async arrival(): Promise<void> {
@@ -150,25 +156,27 @@ export class InterfacePort implements Port {
   /**
    * Looks whether the interface went away, came back or changed, and whether what arrives is being
    * taken: to be called every second.
+   *
+   * @param interfaces As `Deno.networkInterfaces()` lists them, looked up once for all ports.
    */
-  check(): void {
+  check(interfaces: readonly ListedAddress[] = Deno.networkInterfaces()): void {
     if (this.#closed) return;
     this.#watch.look(this.#isWaiting(), this.#received + this.#handed, this.#options.elapsed());
-    this.#checkInterface();
+    this.#checkInterface(interfaces);
   }
 
-  #checkInterface(): void {
+  #checkInterface(interfaces: readonly ListedAddress[]): void {
     if (this.#options.confinement === Confinement.LOOPBACK) return;
     const { name } = this.#options.served;
     const before = this.#sockets?.state;
-    const present = this.#isPresent();
+    const absence = this.#absence(interfaces);
     const state = this.#state();
     const replaced = before !== undefined && before.index !== state?.index;
-    if (this.#sockets !== undefined && (!present || replaced)) {
+    if (this.#sockets !== undefined && (absence !== undefined || replaced)) {
       this.#closeSockets();
-      this.#setDown(`interface ${name} has disappeared`);
+      this.#setDown(absence ?? `interface ${name} has disappeared`);
     }
-    if (this.#sockets === undefined && present) {
+    if (this.#sockets === undefined && absence === undefined) {
       try {
         this.#open();
       } catch (error) {
@@ -272,6 +280,7 @@ export class InterfacePort implements Port {
 
   #start(sockets: Sockets): void {
     this.#sockets = sockets;
+    this.#served = true;
     this.#listenTo(sockets.wide, sockets);
     if (sockets.narrow !== undefined) this.#listenTo(sockets.narrow, sockets);
     if (this.#down !== undefined) this.#setUp();
@@ -348,12 +357,24 @@ export class InterfacePort implements Port {
     if (left > 0) this.#options.events.overflowed(left);
   }
 
-  /** Without the C library only an interface that has an address can be seen. */
-  #isPresent(): boolean {
-    const { served, confinement, libc } = this.#options;
-    if (confinement === Confinement.LOOPBACK) return true;
-    if (libc !== undefined && this.#sockets?.fd !== undefined) return this.#state() !== undefined;
-    return Deno.networkInterfaces().some(({ name }) => name === served.name);
+  /**
+   * Why the interface cannot be served. Without its address it cannot: a client is told that
+   * address (option 54), and renews there.
+   */
+  #absence(interfaces: readonly ListedAddress[]): string | undefined {
+    const { served: { name, address }, confinement, libc } = this.#options;
+    if (confinement === Confinement.LOOPBACK) return undefined;
+    const own = interfaces.filter((one) => one.name === name);
+    if (own.some((one) => one.address === formatIpv4(address))) return undefined;
+    // Without the C library only an interface that has an address can be seen.
+    const isThere = own.length > 0 || libc?.hasInterface(name) === true;
+    if (!isThere) {
+      return this.#served
+        ? `interface ${name} has disappeared`
+        : `there is no interface ${name} yet`;
+    }
+    const has = this.#served ? "no longer has" : "does not have";
+    return `interface ${name} ${has} the address ${formatIpv4(address)}`;
   }
 
   #state(): InterfaceState | undefined {

@@ -55,6 +55,7 @@ const DESCRIPTORS = 1024;
 const SYMBOLS = {
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  if_nametoindex: { parameters: ["buffer"], result: "u32" },
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "buffer"], result: "i32" },
@@ -76,13 +77,21 @@ export interface InterfaceState {
 export class Libc {
   readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
   readonly #taken = new Set<number>();
+  static #opened: Libc | undefined;
 
   private constructor(library: Deno.DynamicLibrary<typeof SYMBOLS>) {
     this.#library = library;
   }
 
-  /** Opens it; undefined without permission (`--allow-ffi`), or on another system. */
+  /**
+   * Opens it, once for the process; undefined without permission (`--allow-ffi`), or on another
+   * system.
+   */
   static open(): Libc | undefined {
+    return Libc.#opened ??= Libc.#open();
+  }
+
+  static #open(): Libc | undefined {
     for (const path of LIBRARIES) {
       if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") continue;
       try {
@@ -146,6 +155,11 @@ export class Libc {
   /** Whether a datagram waits on the socket, even an empty one. It stays there. */
   isReadable(fd: number): boolean {
     return this.#c.recv(fd, new Uint8Array(1), 1n, MSG_PEEK | MSG_DONTWAIT) >= 0n;
+  }
+
+  /** Whether there is an interface of this name, with or without an address. */
+  hasInterface(name: string): boolean {
+    return this.#c.if_nametoindex(new TextEncoder().encode(`${name}\0`)) !== 0;
   }
 
   /** Looks for an interface by its name. */

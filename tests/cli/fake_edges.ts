@@ -43,6 +43,10 @@ export class FakeEdges implements Edges {
     return this.#interfaces;
   }
 
+  hasInterface(name: string): boolean {
+    return name.startsWith("bare");
+  }
+
   readText(path: string): string {
     const text = this.files[path];
     if (text === undefined) throw new Deno.errors.NotFound(path);

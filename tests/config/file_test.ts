@@ -9,6 +9,7 @@ import { INTERFACES } from "./fixtures.ts";
 
 const MACHINE: Machine = {
   interfaces: INTERFACES,
+  hasInterface: () => false,
   stateDirectory: undefined,
   trialDirectory: "/run/user/1000/etcdhcp-trial",
 };

@@ -31,7 +31,12 @@ url = "https://example.net/"
 `;
 
 function configOf(text: string): ServerConfig {
-  const machine = { interfaces: INTERFACES, stateDirectory: undefined, trialDirectory: "/t" };
+  const machine = {
+    interfaces: INTERFACES,
+    hasInterface: () => false,
+    stateDirectory: undefined,
+    trialDirectory: "/t",
+  };
   const resolution = resolveConfig([], machine, readConfigFile("site.toml", text));
   return resolution.ok ? resolution.config : assert.fail(resolution.problems.join("\n"));
 }

@@ -14,6 +14,7 @@ const MACHINE: Machine = {
     { name: "up0", family: "IPv4", address: "192.0.2.2", netmask: "255.255.255.0", mac: "" },
     { name: "six0", family: "IPv6", address: "fe80::2", netmask: "ffff::", mac: "" },
   ],
+  hasInterface: (name) => name === "bare0",
   stateDirectory: undefined,
   trialDirectory: "/run/user/1000/etcdhcp-trial",
 };
@@ -337,6 +338,25 @@ Deno.test("resolveConfig takes an empty text for none where it means nothing", (
   ) assert.deepEqual(problems(`${LAN} ${flag}`), [problem]);
 });
 
+Deno.test("resolveConfig waits for the addresses of interfaces that are there", () => {
+  for (const name of ["six0", "bare0"]) {
+    const resolution = resolve(LAN.replace("lan0", name));
+    assert.ok(!resolution.ok);
+    assert.deepEqual(resolution.problems, []);
+    assert.deepEqual(resolution.pending!.config.awaited, [`${name} has no IPv4 address yet`]);
+  }
+  // What is wrong in any case is not waited for.
+  const wrong = resolve(`${LAN.replace("lan0", "bare0")} -dhcp.lease never`);
+  assert.ok(!wrong.ok && wrong.pending === undefined);
+  assert.equal(wrong.problems.length, 1);
+});
+
+Deno.test("resolveConfig tells addresses that were looked up from those that were given", () => {
+  assert.deepEqual(config(LAN).interfaces.map(({ follows }) => follows), [true]);
+  const given = LAN.replace("lan0", "lan0=10.6.9.1/24");
+  assert.deepEqual(config(given).interfaces.map(({ follows }) => follows), [false]);
+});
+
 Deno.test("resolveConfig names every contradiction", () => {
   const wait = (name: string) => `to wait for it, give its address too, like ${name}=10.6.9.1/24`;
   const etcd = "-etcd.discovery.endpoints 10.0.0.5:2379";
@@ -390,11 +410,11 @@ Deno.test("resolveConfig names every contradiction", () => {
     [
       LAN.replace("lan0", "wan7"),
       [
-        "-dhcp.server-if: there is no interface wan7 with an address (there is lo, lan0, up0, " +
-        `six0); ${wait("wan7")}`,
+        `-dhcp.server-if: there is no interface wan7 (there is lo, lan0, up0, six0); ${
+          wait("wan7")
+        }`,
       ],
     ],
-    [LAN.replace("lan0", "six0"), [`-dhcp.server-if: six0 has no IPv4 address; ${wait("six0")}`]],
     [
       LAN,
       [

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { readConfigFile } from "../../lib/config/file.ts";
+import type { ServerConfig } from "../../lib/config/model.ts";
 import { resolveConfig } from "../../lib/config/resolve.ts";
 import { showConfig, toToml } from "../../lib/config/show.ts";
 import type { Source } from "../../lib/config/sources.ts";
 import { INTERFACES } from "./fixtures.ts";
 
-const MACHINE = { interfaces: INTERFACES, stateDirectory: undefined, trialDirectory: "/t" };
+const MACHINE = {
+  interfaces: INTERFACES,
+  hasInterface: () => false,
+  stateDirectory: undefined,
+  trialDirectory: "/t",
+};
 
 function tablesOf(text: string, sources: readonly Source[] = []) {
   const resolution = resolveConfig(sources, MACHINE, readConfigFile("site.toml", text));
@@ -84,13 +90,18 @@ Deno.test("toToml: what it shows is a file that comes to the same configuration"
   for (const text of texts) {
     const first = tablesOf(text);
     const again = tablesOf(toToml(first.tables).replace("(hidden)", "hunter2"));
-    assert.deepEqual(again.config, first.config);
+    assert.deepEqual(again.config, pinned(first.config));
     assert.deepEqual(
       again.tables.map(({ rows }) => rows.map(({ key, value }) => [key, value])),
       first.tables.map(({ rows }) => rows.map(({ key, value }) => [key, value])),
     );
   }
 });
+
+/** What is shown has the address of every interface, so none is looked up again. */
+function pinned(config: ServerConfig): ServerConfig {
+  return { ...config, interfaces: config.interfaces.map((one) => ({ ...one, follows: false })) };
+}
 
 Deno.test("toToml makes a file of flags", () => {
   const values: [string, string][] = [
@@ -107,5 +118,5 @@ Deno.test("toToml makes a file of flags", () => {
   assert.match(text, /^pools = \[.*\] +# --dhcp\.issue-from, --dhcp\.issue-to$/m);
   assert.match(text, /^lease = "2h" +# --dhcp\.lease$/m);
   const { config: again } = tablesOf(text);
-  assert.deepEqual({ ...again, file: undefined }, config);
+  assert.deepEqual({ ...again, file: undefined }, pinned(config));
 });

@@ -81,6 +81,7 @@ export function interfaceOf(text: string): ServedInterface {
     name: name!,
     address: ip,
     cidr: { network: (ip & maskOf(Number(prefix))) >>> 0 as Ipv4, prefix: Number(prefix) },
+    follows: false,
   };
 }
 

@@ -6,7 +6,12 @@ import type { Setting } from "./network.ts";
 
 /** A server as a configuration file has it. */
 function fileSetting(text: string): Setting {
-  const machine = { interfaces: [], stateDirectory: undefined, trialDirectory: "/t" };
+  const machine = {
+    interfaces: [],
+    hasInterface: () => false,
+    stateDirectory: undefined,
+    trialDirectory: "/t",
+  };
   const resolution = resolveConfig([], machine, readConfigFile("site.toml", text));
   return resolution.ok
     ? { config: resolution.config }
