@@ -51,6 +51,7 @@ const COMMANDS: readonly Entry[] = [
   { name: "config check", load: async () => (await import("./config_check.ts")).configCheck },
   { name: "config show", load: async () => (await import("./config_show.ts")).configShow },
   { name: "config schema", load: async () => (await import("./config_schema.ts")).configSchema },
+  { name: "options", load: async () => (await import("./options.ts")).options },
   {
     name: "completions",
     load: async () => (await import("./completions.ts")).completions(allCommands),

@@ -26,6 +26,8 @@ import { type JsonSchema, parseDuration } from "./types.ts";
 interface Form {
   /** Completes "wanted ...". */
   readonly wanted: string;
+  /** A value to begin from. */
+  readonly example: unknown;
   readonly json: JsonSchema;
   /** What the codec of the shape encodes; undefined for what is no such value. */
   readonly read: (value: unknown) => unknown;
@@ -64,6 +66,7 @@ function integer(max: number, min = 0): Form {
     typeof value === "number" && Number.isInteger(value) && value >= min && value <= max;
   return {
     wanted: `a whole number, ${min} to ${max}`,
+    example: 1,
     json: { type: "integer", minimum: min, maximum: max },
     read: (value) => isOne(value) ? value : undefined,
     show: (value) => value,
@@ -74,6 +77,7 @@ function integers(max: number): Form {
   const one = integer(max);
   return {
     wanted: `whole numbers, each 0 to ${max}, like [1, 2]`,
+    example: [1, 2],
     json: listOf(one.json),
     read: (value) => readList(value, one.read),
     show: (value: Iterable<number>) => [...value],
@@ -88,7 +92,8 @@ function readHex(value: unknown): Uint8Array | undefined {
   return Uint8Array.from(digits.match(/../g) ?? [], (octet) => parseInt(octet, 16));
 }
 
-const HEX_WANTED = "octets in hexadecimal, like 01:02:ff";
+const HEX_EXAMPLE = "01:02:ff";
+const HEX_WANTED = `octets in hexadecimal, like ${HEX_EXAMPLE}`;
 const HEX_JSON = { type: "string", pattern: "^([0-9A-Fa-f]{2}[: -]?)*$" };
 
 function showHex(octets: Uint8Array): string {
@@ -101,6 +106,7 @@ function isText(value: unknown): value is string {
 
 const names: Form = {
   wanted: 'domain names, like ["lan.example", "example.net"]',
+  example: ["lan.example", "example.net"],
   json: listOf(TEXT),
   read: (value) => readList(value, (item) => isText(item) ? item : undefined),
   show: (value) => value,
@@ -108,6 +114,7 @@ const names: Form = {
 
 const ipv4List: Form = {
   wanted: 'IPv4 addresses, like ["10.6.9.1"]',
+  example: ["10.6.9.1", "10.6.9.2"],
   json: listOf(ADDRESS),
   read: (value) => readList(value, readAddress),
   show: (list: readonly Ipv4[]) => list.map(formatIpv4),
@@ -117,6 +124,7 @@ const ipv4List: Form = {
 const FORMS: { readonly [S in Shape]?: Form } = {
   "ipv4": {
     wanted: 'an IPv4 address, like "10.6.9.1"',
+    example: "10.6.9.1",
     json: ADDRESS,
     read: readAddress,
     show: formatIpv4,
@@ -124,6 +132,7 @@ const FORMS: { readonly [S in Shape]?: Form } = {
   "ipv4-list": ipv4List,
   "ipv4-pairs": {
     wanted: 'pairs of IPv4 addresses, like ["10.8.0.0 10.6.9.2"]',
+    example: ["10.8.0.0 10.6.9.2"],
     json: listOf({ type: "string", pattern: "^[0-9.]+ +[0-9.]+$" }),
     read: (value) =>
       readList(value, (item) => {
@@ -139,6 +148,7 @@ const FORMS: { readonly [S in Shape]?: Form } = {
   "i32": integer(0x7fffffff, -0x80000000),
   "seconds": {
     wanted: 'a duration, like "1h", or whole seconds',
+    example: "1h",
     json: { anyOf: [{ type: "string" }, integer(0xffffffff).json] },
     read(value) {
       const seconds = typeof value === "string" ? (parseDuration(value) ?? NaN) / 1000 : value;
@@ -148,23 +158,32 @@ const FORMS: { readonly [S in Shape]?: Form } = {
   },
   "bool": {
     wanted: "true or false",
+    example: true,
     json: { type: "boolean" },
     read: (value) => typeof value === "boolean" ? value : undefined,
     show: (value) => value,
   },
   "flag": {
     wanted: "true",
+    example: true,
     json: { const: true },
     read: (value) => value === true ? true : undefined,
     show: (value) => value,
   },
   "text": {
     wanted: "text",
+    example: "text",
     json: { type: "string", minLength: 1 },
     read: (value) => isText(value) ? value : undefined,
     show: (value) => value,
   },
-  "bytes": { wanted: HEX_WANTED, json: HEX_JSON, read: readHex, show: showHex },
+  "bytes": {
+    wanted: HEX_WANTED,
+    example: HEX_EXAMPLE,
+    json: HEX_JSON,
+    read: readHex,
+    show: showHex,
+  },
   "u8-list": {
     ...integers(0xff),
     read: (value) => {
@@ -176,6 +195,7 @@ const FORMS: { readonly [S in Shape]?: Form } = {
   "domain-list": names,
   "classless-routes": {
     wanted: 'routes, like ["0.0.0.0/0 via 10.6.9.1", "10.8.0.0/16 via 10.6.9.2"]',
+    example: ["0.0.0.0/0 via 10.6.9.1", "10.8.0.0/16 via 10.6.9.2"],
     json: listOf({ type: "string", pattern: "^[0-9.]+/[0-9]+ +via +[0-9.]+$" }),
     read: (value) => readList(value, readRoute),
     show: (routes: readonly codecs.Route[]) =>
@@ -185,6 +205,7 @@ const FORMS: { readonly [S in Shape]?: Form } = {
   },
   "sip-servers": {
     wanted: 'addresses, like ["10.6.9.5"], or names, like ["sip.example"], not both',
+    example: ["10.6.9.5"],
     json: listOf(TEXT),
     read(value) {
       const addresses = ipv4List.read(value);
@@ -270,6 +291,32 @@ export function optionCode(key: string): number | string {
   if (reason === undefined) return code;
   const name = optionByCode(code)?.name;
   return `option ${code}${name === undefined ? "" : ` (${name})`} cannot be set: ${reason}`;
+}
+
+/** An option of the registry as a file has it. */
+export interface OptionHelp {
+  readonly code: number;
+  readonly name: string;
+  /** The shape of its value: one of {@linkcode OPTION_TYPES}, or one that is written in hex. */
+  readonly type: string;
+  /** A value that a file may give it; undefined when it may not. */
+  readonly example: unknown;
+  /** Why a file may not set it. */
+  readonly reason: string | undefined;
+  /** The text that defines it. */
+  readonly source: string;
+}
+
+/** Every option of the registry, by code. */
+export function optionHelp(): readonly OptionHelp[] {
+  const rows = OPTIONS.map(({ code, name, codec, source }): OptionHelp => {
+    const reason = PROTOCOL_OPTIONS.get(code);
+    const form = FORMS[codec.shape];
+    const example = form === undefined ? { hex: HEX_EXAMPLE } : form.example;
+    const shown = reason === undefined ? example : undefined;
+    return { code, name, type: codec.shape, example: shown, reason, source };
+  });
+  return rows.toSorted((one, other) => one.code - other.code);
 }
 
 /** An option's octets from its value in a file, or what is wrong with it. */

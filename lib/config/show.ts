@@ -271,7 +271,8 @@ export function toToml(tables: readonly ShownTable[]): string {
   }).join("\n");
 }
 
-function tomlValue(value: unknown): string {
+/** A value as a file has it, on one line. */
+export function tomlValue(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(tomlValue).join(", ")}]`;
   if (isTable(value)) {
     const pairs = Object.entries(value).map(([key, one]) => `${key} = ${tomlValue(one)}`);
