@@ -13,6 +13,7 @@ import { type ClientKey, isBound, isHeld, keepsAddress, type Lease } from "./lea
 import { afterFree, entered } from "./operator.ts";
 import {
   type AddressCounts,
+  answered,
   type Bind,
   type Decline,
   type Enter,
@@ -296,6 +297,7 @@ export class Book implements LeaseView {
       held: expires,
       server: bind.server,
       relay: bind.relay,
+      ...answered(bind, same ? before : undefined, now),
     };
     return this.#give(before, after, now);
   }

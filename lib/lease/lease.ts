@@ -55,6 +55,10 @@ export interface Lease {
   readonly server: Ipv4;
   /** The relay it was asked through (giaddr), 0 for none. */
   readonly relay: Ipv4;
+  /** The transaction (xid) of the REQUEST that it was last written for; absent where none was. */
+  readonly xid?: number;
+  /** The other servers that have answered that same REQUEST with an ACK: the client may take any. */
+  readonly also?: readonly Ipv4[];
 }
 
 declare const committed: unique symbol;

@@ -27,6 +27,8 @@ export interface Bind {
   readonly hostname: string;
   readonly server: Ipv4;
   readonly relay: Ipv4;
+  /** The transaction of the REQUEST (xid); absent for what no client has asked for. */
+  readonly xid?: number;
   /**
    * Whether the client says that it uses the address (RENEWING or REBINDING), so cannot have given
    * it back: a store that cannot be written may let it go on within what is durable already.
@@ -48,10 +50,32 @@ export interface Release {
   readonly servers: readonly Ipv4[];
 }
 
-/** Whether another server has given the lease than the one that the client names. */
-export function isOutdated({ servers }: Release | Decline, { server }: Lease): boolean {
+/** Whether other servers have given the lease than the one that the client names. */
+export function isOutdated({ servers }: Release | Decline, { server, also = [] }: Lease): boolean {
   // A binding that another program has made names no server.
-  return server !== UNSPECIFIED && !servers.includes(server);
+  return server !== UNSPECIFIED && ![server, ...also].some((one) => servers.includes(one));
+}
+
+/** Answers to one REQUEST are no further apart, milliseconds: some clients use an xid again. */
+const TOGETHER = 10_000;
+
+/**
+ * What a lease says of the REQUEST that it is written for. Several servers answer one that names
+ * none of them (INIT-REBOOT, REBINDING), and the client takes the ACK that comes first, so its
+ * RELEASE names any of them (RFC 2131 section 4.3.4). Servers that answered an earlier REQUEST are
+ * not among them: see `Release`.
+ *
+ * @param mine What the client holds there already.
+ */
+export function answered(
+  { xid, server }: Bind,
+  mine: Lease | undefined,
+  now: number,
+): Pick<Lease, "xid" | "also"> {
+  if (xid === undefined) return {};
+  if (mine?.xid !== xid || Math.abs(now - mine.renewed) > TOGETHER) return { xid };
+  const also = [...(mine.also ?? []), mine.server].filter((one) => one !== server);
+  return also.length === 0 ? { xid } : { xid, also: [...new Set(also)] };
 }
 
 /**

@@ -134,6 +134,7 @@ function bind(scene: Scene, address: Ipv4, inUse = false): Commit {
     hostname: client.hostname,
     server: heardOn.address,
     relay: message.giaddr,
+    xid: message.xid,
     inUse,
   };
   return { kind: "commit", operation, settle: (result) => settle(scene, result) };

@@ -214,6 +214,31 @@ export function contractSuite(name: string, open: OpenStore): void {
     assert.equal((await commit(store, EPOCH + 3, timely)).kind, "done");
   });
 
+  law(
+    "releases what several servers gave in answer to one REQUEST, to any of them",
+    async (store) => {
+      const [one, other, third] = ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map(ip);
+      const ack = (server: Ipv4, xid: number, now: number) =>
+        commit(store, now, bind("aa:01", "10.0.0.10", EPOCH + HOUR, { server, xid }));
+      const give = (server: Ipv4, now: number) =>
+        commit(store, now, { ...release("aa:01", "10.0.0.10"), servers: [server] });
+      for (const named of [one!, other!, third!]) {
+        await ack(one!, 0xffff0001, EPOCH);
+        await ack(other!, 0xffff0001, EPOCH + 20);
+        await ack(third!, 0xffff0001, EPOCH + 40);
+        await ack(other!, 0xffff0001, EPOCH + 60);
+        assert.equal((await give(named, EPOCH + 80)).kind, "done");
+      }
+      // An earlier REQUEST is another matter, and so is one that used the same xid long ago.
+      await ack(one!, 7, EPOCH);
+      await ack(other!, 8, EPOCH + 20);
+      assert.equal((await give(one!, EPOCH + 40)).kind, "refused");
+      await ack(one!, 8, EPOCH + 60_000);
+      assert.equal((await give(other!, EPOCH + 60_001)).kind, "refused");
+      assert.equal((await give(one!, EPOCH + 60_002)).kind, "done");
+    },
+  );
+
   law("releases nothing that has run out", async (store) => {
     await commit(store, EPOCH, bind("aa:01", "10.0.0.10", EPOCH + HOUR));
     const result = await commit(store, EPOCH + HOUR, release("aa:01", "10.0.0.10"));

@@ -13,6 +13,7 @@
 import { type ClientKey, keepsAddress, type Lease } from "../../lease/lease.ts";
 import { afterFree, entered } from "../../lease/operator.ts";
 import {
+  answered,
   type Bind,
   type Decline,
   type Enter,
@@ -272,6 +273,7 @@ function planBind(bind: Bind, mirror: Mirror, now: number, terms: Terms, entry?:
     held: Math.ceil(held),
     server: bind.server,
     relay: bind.relay,
+    ...answered(bind, mine, now),
   };
   const writes: Write[] = [];
   if (hasFreeKey || slot.leasedRevision === 0) writes.push(noFree(keys, subnet, address));

@@ -320,8 +320,8 @@ function addressOf(text: string): Ipv4 | undefined {
  * milliseconds since 1970. What is empty, or says the same as another field, is left out.
  */
 export function writeRecord(lease: Lease): string {
-  const { client, mac, clientId, hostname, state, since, renewed, expires, held, server, relay } =
-    lease;
+  const { client, mac, clientId, hostname, state, since, renewed, expires, held } = lease;
+  const { server, relay, xid, also } = lease;
   let text = `{"client":"${client}"`;
   if ((mac as string) !== client) text += `,"mac":"${mac}"`;
   if (clientId !== "") text += `,"clientId":"${clientId}"`;
@@ -329,6 +329,8 @@ export function writeRecord(lease: Lease): string {
   text += `,"state":"${state}","since":${since},"renewed":${renewed}` +
     `,"expires":${expires},"held":${held},"server":"${formatIpv4(server)}"`;
   if (relay !== 0) text += `,"relay":"${formatIpv4(relay)}"`;
+  if (xid !== undefined) text += `,"xid":${xid}`;
+  if (also !== undefined) text += `,"also":${JSON.stringify(also.map(formatIpv4))}`;
   return text + "}";
 }
 
@@ -339,6 +341,12 @@ const STATES: readonly string[] = [
   "declined",
   "freed",
 ] satisfies LeaseState[];
+
+function addressesOf(list: unknown): Ipv4[] | undefined {
+  if (!Array.isArray(list)) return undefined;
+  const addresses = list.map((one) => addressOf(String(one)));
+  return addresses.includes(undefined) ? undefined : addresses as Ipv4[];
+}
 
 /** A record read back, or what is wrong with it. */
 function readRecord(text: string, subnet: string, address: Ipv4): Lease | string {
@@ -365,6 +373,10 @@ function readRecord(text: string, subnet: string, address: Ipv4): Lease | string
   const [serverAddress, relayAddress] = [addressOf(String(server)), addressOf(String(relay))];
   if (serverAddress === undefined) return `its "server" is not an IPv4 address`;
   if (relayAddress === undefined) return `its "relay" is not an IPv4 address`;
+  const { xid, also } = fields;
+  if (xid !== undefined && !Number.isSafeInteger(xid)) return `its "xid" is not a whole number`;
+  const others = also === undefined ? undefined : addressesOf(also);
+  if (also !== undefined && others === undefined) return `its "also" is no list of IPv4 addresses`;
   return {
     address,
     subnet,
@@ -379,5 +391,7 @@ function readRecord(text: string, subnet: string, address: Ipv4): Lease | string
     held: held as number,
     server: serverAddress,
     relay: relayAddress,
+    ...(xid !== undefined && { xid: xid as number }),
+    ...(others !== undefined && { also: others }),
   };
 }
