@@ -32,7 +32,7 @@ scenario(
       const named = addressOption(acks.at(first ? 0 : 1)!, OPTION.serverIdentifier)!;
       await talker.release({ ...lease, serverIdentifier: named });
       const station = site.stations.find(({ address }) => address === named)!;
-      await until("the lease to be released", 5, async () => {
+      await until("the lease to be released", 5, () => {
         const text = station.server.process.text(200);
         return text.includes("lease released") && text.includes(lease.address) ? true : undefined;
       });
