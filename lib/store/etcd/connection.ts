@@ -37,6 +37,7 @@ import {
   type IKeyValue,
   type ILeaseKeepAliveRequest,
   type ILeaseKeepAliveResponse,
+  type IResponseHeader,
   type ITxnRequest,
   type IWatchRequest,
 } from "etcd3";
@@ -139,11 +140,11 @@ const CHANNEL: ChannelOptions = {
   "grpc.use_local_subchannel_pool": 1,
 };
 
-/** These are asked before anybody is logged in, and of members that have no leader. */
-const WITHOUT_METADATA = new Set([
-  "/etcdserverpb.Auth/Authenticate",
-  "/etcdserverpb.Maintenance/Status",
-]);
+/** Asked before anybody is logged in. */
+const AUTHENTICATE = "/etcdserverpb.Auth/Authenticate";
+
+/** Asked of members that have no leader, too. */
+const STATUS = "/etcdserverpb.Maintenance/Status";
 
 type WatchStream = ClientDuplexStream<IWatchRequest, WatchNews>;
 type KeepAliveStream = ClientDuplexStream<ILeaseKeepAliveRequest, ILeaseKeepAliveResponse>;
@@ -164,6 +165,8 @@ class CallError extends Error implements Trouble {
 /** What goes with every call. */
 interface Session {
   metadata: Metadata;
+  /** The same for what a member without a leader is to answer. */
+  leaderless: Metadata;
   loggedIn: boolean;
 }
 
@@ -272,7 +275,9 @@ const LEAN: ReadonlyMap<string, Partial<Invocation["methodDefinition"]>> = new M
 /** Sets how a call's messages are encoded, what goes with it, and how its failure is told. */
 function withSession(call: Invocation, session: Session): Invocation {
   call.methodDefinition = { ...call.methodDefinition, ...LEAN.get(call.methodDefinition.path) };
-  if (!WITHOUT_METADATA.has(call.methodDefinition.path)) call.metadata = session.metadata;
+  const { path } = call.methodDefinition;
+  if (path === STATUS) call.metadata = session.leaderless;
+  else if (path !== AUTHENTICATE) call.metadata = session.metadata;
   const { callback } = call;
   if (callback !== undefined) {
     call.callback = (error, response) =>
@@ -323,7 +328,11 @@ class Connection implements Etcd {
   /** By URL, in the order in which they are tried. */
   readonly #members = new Map<string, Member>();
   readonly #watches = new Set<EtcdWatch>();
-  readonly #session: Session = { metadata: metadataOf(undefined), loggedIn: false };
+  readonly #session: Session = {
+    metadata: metadataOf(undefined, true),
+    leaderless: metadataOf(undefined, false),
+    loggedIn: false,
+  };
   #current: Member | undefined;
   /** The number of the cluster, from the first member that answered. */
   #cluster: string | undefined;
@@ -513,21 +522,17 @@ class Connection implements Etcd {
 
   /** Makes sure that a member is one to talk to and that we are logged in. */
   async #prepare(member: Member, until: number): Promise<void> {
-    if (!member.examined) await this.#examine(member, until);
+    // In this order: where users are needed, a stranger is not told who the member is.
     if (!this.#session.loggedIn && this.#options.username !== undefined) {
       await this.#logIn(member, until);
     }
+    if (!member.examined) await this.#examine(member, until);
   }
 
   /** Asks a member who it is: another etcd may have taken its place. */
   async #examine(member: Member, until: number): Promise<void> {
     const deadline = deadlineOf(until);
-    const { header, version } = await member.etcd.maintenance.status({ deadline });
-    const [major = 0, minor = 0] = version.split(".").map(Number);
-    if (major < OLDEST[0] || major === OLDEST[0] && minor < OLDEST[1]) {
-      throw new Unfit(`its version is ${version}: etcd ${OLDEST.join(".")} or later is needed`);
-    }
-    const { cluster_id: cluster, member_id: id } = header;
+    const { cluster_id: cluster, member_id: id } = await this.#identify(member, deadline);
     this.#cluster ??= cluster;
     if (cluster !== this.#cluster) {
       throw new Unfit(
@@ -540,6 +545,23 @@ class Connection implements Etcd {
     }
     member.id = id;
     member.examined = true;
+  }
+
+  /** @throws {Unfit} when its version is too old. */
+  async #identify(member: Member, deadline: number): Promise<IResponseHeader> {
+    try {
+      const { header, version } = await member.etcd.maintenance.status({ deadline });
+      const [major = 0, minor = 0] = version.split(".").map(Number);
+      if (major < OLDEST[0] || major === OLDEST[0] && minor < OLDEST[1]) {
+        throw new Unfit(`its version is ${version}: etcd ${OLDEST.join(".")} or later is needed`);
+      }
+      return header;
+    } catch (error) {
+      // From 3.5 on, only root may ask for the version where users are needed; that is no refusal
+      // to serve, and every user may ask who the members are.
+      if (!isTrouble(error) || error.code !== status.PERMISSION_DENIED) throw error;
+      return (await member.etcd.cluster.memberList({}, { deadline })).header;
+    }
   }
 
   async #logIn(member: Member, until: number): Promise<void> {
@@ -555,7 +577,8 @@ class Connection implements Etcd {
         throw error;
       }
     }
-    this.#session.metadata = metadataOf(token);
+    this.#session.metadata = metadataOf(token, true);
+    this.#session.leaderless = metadataOf(token, false);
     this.#session.loggedIn = true;
   }
 
@@ -923,10 +946,13 @@ function cutOff(): EtcdError {
   return new EtcdError(Failure.UNKNOWN, "the connection to etcd was closed before the answer came");
 }
 
-/** With a leader required, a member that has none says so at once instead of waiting for one. */
-function metadataOf(token: string | undefined): Metadata {
+/**
+ * What goes with calls: the token, and whether a leader is required. If it is, a member that has none
+ * says so at once instead of waiting for one.
+ */
+function metadataOf(token: string | undefined, leader: boolean): Metadata {
   const metadata = new Metadata();
-  metadata.set("hasleader", "true");
+  if (leader) metadata.set("hasleader", "true");
   if (token !== undefined) metadata.set("token", token);
   return metadata;
 }

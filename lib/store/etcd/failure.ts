@@ -88,7 +88,9 @@ export function judge({ code, details }: Trouble, write: boolean, manner: Manner
         );
       }
       if (says.includes("user name is empty")) {
-        return refused("it wants a user: set --etcd.auth.username and --etcd.auth.password");
+        // Whoever has them logs in again: etcd asked for none when this login was made.
+        const text = "it wants a user: set --etcd.auth.username and --etcd.auth.password";
+        return { ...refused(text), stale: true };
       }
       if (says.includes("auth store is old")) return { ...refused(says), stale: true };
       if (says.includes("too many operations")) {

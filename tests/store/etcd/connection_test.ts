@@ -546,6 +546,31 @@ Deno.test("etcd3 connection: passwords", async (t) => {
     assert.deepEqual(later.ends, []);
   });
 
+  await t.step("users that are no longer needed, and needed again", async () => {
+    await using etcd = await open(user);
+    const { revision } = await write(etcd, [put("dhcp::c", "1")]);
+    const { changes, ends } = follow(etcd, "dhcp::c", "dhcp::d", revision);
+    const root = ["--user", "root:root"];
+    await cluster.etcdctl(...root, "auth", "disable");
+    // By now the token has run out, so the next call has to log in, which is not possible.
+    await sleep(2500);
+    await write(etcd, [put("dhcp::c", "2")]);
+    await cluster.etcdctl("auth", "enable");
+    await write(etcd, [put("dhcp::c", "3")]);
+    await until(() => changes.length === 3, "all changes");
+    // One that logged in while nobody had to.
+    await cluster.etcdctl(...root, "auth", "disable");
+    await using late = await open(user);
+    await write(late, [put("dhcp::c", "4")]);
+    const seen = follow(late, "dhcp::c", "dhcp::d", revision);
+    await cluster.etcdctl("auth", "enable");
+    await write(late, [put("dhcp::c", "5")]);
+    for (const followed of [{ changes, ends }, seen]) {
+      await until(() => followed.changes.length === 5, "all changes, with both changes of mind");
+      assert.deepEqual(followed.ends, []);
+    }
+  });
+
   await t.step("a watch without permission ends", async () => {
     await using etcd = await open(user);
     const { ends } = follow(etcd, "a", "z", 1);
