@@ -31,6 +31,7 @@ export async function openStore(
       path: store.path,
       subnets,
       owner: `process ${Deno.pid}`,
+      patience: config.requestTimeout,
       ...(uptime() === undefined ? {} : {
         time: () => ({ now: clock.now(), uptime: uptime()! }),
       }),

@@ -56,6 +56,8 @@ export interface SqliteOptions {
    * set while the book is closed does not end leases. Without it nothing is known of that.
    */
   readonly time?: () => BookTime;
+  /** A write that takes longer than this is trouble, milliseconds; 2000 unless given. */
+  readonly patience?: number;
   /** Told of every transaction: how long it took, in seconds, and how many operations it had. */
   readonly onCommit?: (seconds: number, operations: number) => void;
 }
@@ -63,7 +65,9 @@ export interface SqliteOptions {
 /** A transaction takes no more calls once it has this many operations. */
 const ENOUGH_TOGETHER = 100;
 
-/** How long to wait before trouble is looked at again, milliseconds. */
+const PATIENCE = 2000;
+
+/** How often the files are looked at, and trouble is looked at again, milliseconds. */
 const PROBE_INTERVAL = 1000;
 
 /** From this length on, in characters, the journal is moved to the table: some 15,000 changes. */
@@ -85,7 +89,7 @@ export class SqliteStore implements ManagedStore {
   #amending: Promise<unknown> = Promise.resolve();
   readonly #listeners = new Listeners();
   /** Who waits for the worker's answers, in the order of the requests. */
-  readonly #asked: ((response: Response) => void)[] = [];
+  readonly #asked: { readonly tell: (response: Response) => void; readonly since: number }[] = [];
   /** The answer to every request once the worker has failed. */
   #dead: Response | undefined;
   readonly #folder: ReturnType<typeof setInterval>;
@@ -136,11 +140,11 @@ export class SqliteStore implements ManagedStore {
     this.#book = new Book(options.subnets);
     this.#amender = new Amender(options.subnets);
     this.#worker = new Worker(new URL("./sqlite_worker.ts", import.meta.url), { type: "module" });
-    this.#worker.onmessage = ({ data }) => this.#asked.shift()!(data);
+    this.#worker.onmessage = ({ data }) => this.#asked.shift()!.tell(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
       this.#dead = { ok: false, reason: `its thread has ended: ${event.message}` };
-      for (const tell of this.#asked.splice(0)) tell(this.#dead);
+      for (const { tell } of this.#asked.splice(0)) tell(this.#dead);
     };
     this.#folder = setInterval(() => this.#tidy(), FOLD_INTERVAL);
   }
@@ -204,9 +208,16 @@ export class SqliteStore implements ManagedStore {
   }
 
   trouble(): string | undefined {
-    if (this.#trouble !== undefined && performance.now() - this.#probed >= PROBE_INTERVAL) {
-      this.#probed = performance.now();
-      this.#write({ kind: "probe" });
+    const now = performance.now();
+    const [oldest] = this.#asked;
+    if (oldest !== undefined) {
+      const { path, patience = PATIENCE } = this.#options;
+      if (now - oldest.since <= patience) return this.#trouble;
+      return `cannot write ${path}: the disk does not answer`;
+    }
+    if (!this.#closed && now - this.#probed >= PROBE_INTERVAL) {
+      this.#probed = now;
+      this.#write({ kind: this.#trouble === undefined ? "look" : "probe" });
     }
     return this.#trouble;
   }
@@ -361,7 +372,7 @@ export class SqliteStore implements ManagedStore {
   #ask(request: Request): Promise<Response> {
     if (this.#dead !== undefined) return Promise.resolve(this.#dead);
     return new Promise((resolve) => {
-      this.#asked.push(resolve);
+      this.#asked.push({ tell: resolve, since: performance.now() });
       this.#worker.postMessage(request);
     });
   }

@@ -12,7 +12,7 @@
  */
 
 import { messageOf } from "../config/operator_error.ts";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { StoreError } from "../lease/store.ts";
@@ -122,6 +122,8 @@ export type Entry = LeaseRow | [address: number];
 export class SqliteFile {
   readonly #path: string;
   readonly #db: DatabaseSync;
+  /** Which files were opened, by path: the book's own and its write-ahead log's. */
+  readonly #opened: ReadonlyMap<string, string>;
   readonly #append: StatementSync;
   readonly #put: StatementSync;
   readonly #delete: StatementSync;
@@ -132,6 +134,12 @@ export class SqliteFile {
   private constructor(path: string, owner: string) {
     this.#path = path;
     this.#db = open(path, owner);
+    this.#opened = new Map(
+      [path, `${path}-wal`].flatMap((one) => {
+        const identity = identityOf(one);
+        return identity === undefined ? [] : [[one, identity]];
+      }),
+    );
     this.#append = this.#db.prepare("insert into journal (changes) values (?)");
     this.#put = this.#db.prepare(
       "insert or replace into lease values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -250,7 +258,27 @@ export class SqliteFile {
    * @returns The number of the journal's row.
    */
   append(changes: string): number {
-    return Number(this.#append.run(changes).lastInsertRowid);
+    const row = Number(this.#append.run(changes).lastInsertRowid);
+    this.look();
+    return row;
+  }
+
+  /**
+   * Looks whether what is open is still what the next start will find. To be called after a write:
+   * what went into a file that nobody can open again is not durable.
+   *
+   * @throws {Error} when a file was removed or replaced.
+   */
+  look(): void {
+    for (const [path, identity] of this.#opened) {
+      const found = identityOf(path);
+      if (found === identity) continue;
+      const what = found === undefined ? "removed" : "replaced";
+      throw new Error(
+        `${path} was ${what} while the server had it open: put it back, or restore a backup, and ` +
+          "start the server again",
+      );
+    }
   }
 
   /** Writes entries to the table, and cuts the journal up to a row; 0 cuts nothing. */
@@ -264,6 +292,7 @@ export class SqliteFile {
   /** Writes something, to find out whether that is possible. */
   probe(): void {
     this.#db.exec("update probe set written = written + 1");
+    this.look();
   }
 
   close(time: BookTime | undefined): void {
@@ -279,11 +308,15 @@ export class SqliteFile {
   }
 
   #transact(statements: () => void): void {
+    let isOver = false;
     this.#db.exec("begin immediate");
     try {
       statements();
       this.#db.exec("commit");
+      isOver = true;
+      this.look();
     } catch (error) {
+      if (isOver) throw error;
       try {
         this.#db.exec("rollback");
       } catch {
@@ -298,6 +331,8 @@ function open(path: string, owner: string): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
     mkdirSync(dirname(path), { recursive: true });
+    // Who has which address is nobody else's business; SQLite's other files get the same mode.
+    writeFileSync(path, "", { flag: "a", mode: 0o600 });
     db = new DatabaseSync(path);
     // Exclusive mode holds the file's lock until the process ends, however it ends.
     db.exec("pragma locking_mode = exclusive");
@@ -310,7 +345,7 @@ function open(path: string, owner: string): DatabaseSync {
     db.exec(UPGRADE);
     db.exec(CLOCK);
     db.exec("commit");
-    writeFileSync(ownerPath(path), `${owner}\n`);
+    writeFileSync(ownerPath(path), `${owner}\n`, { mode: 0o600 });
     return db;
   } catch (error) {
     db?.close();
@@ -351,8 +386,21 @@ function busyMessage(path: string): string {
 }
 
 function openMessage(path: string, error: unknown): string {
+  if (/malformed|not a database/.test(messageOf(error))) {
+    return `the lease book ${path} is damaged (${
+      messageOf(error)
+    }): restore a backup of it; or save ` +
+      `what can be with sqlite3 ${path} .recover; or move it away and begin with an empty book, in ` +
+      "which clients get their addresses again when they renew";
+  }
   return `cannot open the lease book ${path}: ${messageOf(error)}; ` +
     "check that its directory can be written, or choose another --store.path";
+}
+
+/** Stands for the file that a path leads to at this moment; undefined when there is none. */
+function identityOf(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found && `${found.dev} ${found.ino}`;
 }
 
 function isBusy(error: unknown): boolean {

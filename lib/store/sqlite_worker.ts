@@ -19,6 +19,7 @@ export type Request =
   | { readonly kind: "move"; readonly changes: string; readonly time: BookTime | undefined }
   | { readonly kind: "fold"; readonly entries: readonly Entry[]; readonly cutTo: number }
   | { readonly kind: "amend"; readonly changes: readonly AmendmentText[] }
+  | { readonly kind: "look" }
   | { readonly kind: "probe" }
   | { readonly kind: "close"; readonly time: BookTime | undefined };
 
@@ -53,6 +54,9 @@ function handle(request: Request): Response {
       break;
     case "amend":
       file.amend(request.changes);
+      break;
+    case "look":
+      file.look();
       break;
     case "probe":
       file.probe();

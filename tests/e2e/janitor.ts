@@ -17,6 +17,8 @@ while read -r kind name; do
     directory) directories="$name $directories" ;;
   esac
 done
+# Nothing that writes to a frozen disk could end.
+for path in $mounts; do fsfreeze -u "$path" 2>/dev/null; done
 for name in $namespaces; do
   # Whatever lives in a namespace of ours was started by us.
   for pid in $(ip netns pids "$name" 2>/dev/null); do kill -KILL "$pid" 2>/dev/null; done

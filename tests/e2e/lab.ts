@@ -188,6 +188,17 @@ export class Lab implements AsyncDisposable {
     return path;
   }
 
+  /** Mounts a disk of its own, made of a file, and returns its path. */
+  async disk(title: string): Promise<string> {
+    const path = `${this.directory}/${title}`;
+    await Deno.mkdir(path);
+    await run(["truncate", "-s", "16M", `${path}.img`]);
+    await run(["mkfs.ext4", "-q", `${path}.img`]);
+    await this.#janitor.owns("mount", path);
+    await run(["mount", "-o", "loop", `${path}.img`, path]);
+    return path;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#janitor[Symbol.asyncDispose]();
   }

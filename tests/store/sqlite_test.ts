@@ -427,7 +427,10 @@ Deno.test("SqliteStore.open makes the file and its directory", async () => {
 Deno.test("SqliteStore.open refuses a file that is no database, and leaves it alone", async () => {
   await using place = new Place();
   Deno.writeTextFileSync(place.path, "These are my holiday notes.\n".repeat(100));
-  await refuses(place, /cannot open the lease book/);
+  await refuses(
+    place,
+    /damaged, or no lease book at all \(file is not a database\): restore a backup/,
+  );
 });
 
 Deno.test("SqliteStore.open refuses another program's database, and leaves it alone", async () => {
@@ -572,6 +575,48 @@ Deno.test("SqliteStore: what cannot be written is unknown, and changes nothing",
   await using open = await Open.at(place, [FLOOD_SUBNET]);
   assert.equal(open.store.view.ofAddress(parseIpv4("10.0.1.1"))?.expires, end);
   assert.equal(open.store.view.ofAddress(parseIpv4("10.0.1.2"))?.state, "bound");
+});
+
+for (const gone of ["", "-wal"]) {
+  Deno.test(`SqliteStore: a book whose leases.db${gone} was removed or replaced is in trouble`, async () => {
+    await using place = new Place();
+    await using holder = await HeldStore.start(place.path);
+    assert.equal(await holder.ask(`bind 00:01 10.0.1.1 ${EPOCH + HOUR}`), "done");
+    const path = place.path + gone;
+    Deno.renameSync(path, `${path}.kept`);
+    assert.match(
+      await holder.ask(`bind 00:02 10.0.1.2 ${EPOCH + HOUR}`),
+      /^unknown: .*leases\.db.* was removed while the server had it open: put it back/,
+    );
+    Deno.copyFileSync(`${path}.kept`, path);
+    assert.match(await holder.ask(`bind 00:02 10.0.1.2 ${EPOCH + HOUR}`), /^unknown: .*replaced/);
+    Deno.renameSync(`${path}.kept`, path);
+    assert.equal(await holder.ask("recover"), "none");
+    assert.equal(await holder.ask(`bind 00:02 10.0.1.2 ${EPOCH + HOUR}`), "done");
+  });
+}
+
+Deno.test("SqliteStore: a book that is removed is in trouble without a write", async () => {
+  await using place = new Place();
+  await using open = await Open.at(place, SUBNETS);
+  assert.equal(open.store.trouble(), undefined);
+  Deno.renameSync(place.path, `${place.path}.kept`);
+  const until = performance.now() + 10_000;
+  while (open.store.trouble() === undefined) {
+    assert.ok(performance.now() < until, "no trouble is seen");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.match(open.store.trouble()!, /was removed/);
+  Deno.renameSync(`${place.path}.kept`, place.path);
+});
+
+Deno.test("SqliteStore: a book is its owner's to read", async () => {
+  await using place = new Place();
+  await using open = await Open.at(place, SUBNETS);
+  await commit(open.store, EPOCH, bind("aa:01", "10.0.0.10", EPOCH + HOUR));
+  for (const end of ["", "-wal", ".owner"]) {
+    assert.equal(Deno.statSync(place.path + end).mode! & 0o777, 0o600, end);
+  }
 });
 
 /** 1970 by a clock that nobody has set, and a machine that has been up for half a minute. */

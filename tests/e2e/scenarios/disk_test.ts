@@ -7,7 +7,7 @@ import { newMac } from "../clients/client.ts";
 import { until } from "../poll.ts";
 import { scenario } from "../scenario.ts";
 import { LAN, launchServer, startServer } from "../server.ts";
-import { describe } from "../process.ts";
+import { describe, run } from "../process.ts";
 import { buildLan, talkers, watch } from "./lan.ts";
 
 /** Writes a file until the file system has no block left. */
@@ -73,4 +73,47 @@ scenario("A lease book that cannot be written stops the start", ["mount"], async
   const status = await process.exit(10);
   assert.equal(describe(status), "exit code 1");
   await process.line(new RegExp(store), 1);
+});
+
+scenario(
+  "A disk that hangs is said, and survived",
+  ["mount", "mkfs.ext4", "fsfreeze"],
+  async (lab) => {
+    const { server, wire } = await buildLan(lab);
+    await using packets = await watch(lab, wire);
+    const disk = await lab.disk("disk");
+    await using running = await startServer(lab, {
+      host: server,
+      flags: { ...LAN.flags, "dhcp.lease": "1h" },
+      store: `${disk}/leases.db`,
+    });
+    await using talker = await talkers(lab, wire, true);
+    assert(await talker.lease(newMac(), 5), "a lease before");
+
+    const frozen = Date.now();
+    await run(["fsfreeze", "-f", disk]);
+    const late = newMac();
+    assert.equal(await talker.lease(late, 2), undefined);
+    await running.ready(503, 10);
+    assert.match((await running.readiness())!.body, /leases\.db: the disk does not answer/);
+    await running.process.line(/the disk does not answer; no new leases/, 5);
+    assert.equal(await packets.find({ type: "ACK", since: frozen }), undefined);
+    assert.equal(await packets.find({ type: "NAK" }), undefined);
+
+    await run(["fsfreeze", "-u", disk]);
+    await running.ready(200, 10);
+    assert(await until("a lease after", 10, () => talker.lease(late, 2)));
+  },
+);
+
+scenario("A lease book that is removed under the server is said at once", [], async (lab) => {
+  const { server, wire } = await buildLan(lab);
+  const store = `${lab.directory}/leases.db`;
+  await using running = await startServer(lab, { host: server, flags: LAN.flags, store });
+  await using talker = await talkers(lab, wire, true);
+  assert(await talker.lease(newMac(), 5), "a lease before");
+  for (const end of ["", "-wal"]) await Deno.remove(store + end);
+  await running.ready(503, 5);
+  assert.match((await running.readiness())!.body, /leases\.db was removed while the server had it/);
+  assert.equal(await talker.lease(newMac(), 1), undefined);
 });
