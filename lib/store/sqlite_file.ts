@@ -387,11 +387,11 @@ function busyMessage(path: string): string {
 
 function openMessage(path: string, error: unknown): string {
   if (/malformed|not a database/.test(messageOf(error))) {
-    return `the lease book ${path} is damaged (${
+    return `${path} is damaged, or no lease book at all (${
       messageOf(error)
-    }): restore a backup of it; or save ` +
-      `what can be with sqlite3 ${path} .recover; or move it away and begin with an empty book, in ` +
-      "which clients get their addresses again when they renew";
+    }): restore a backup, or ` +
+      `save what can be with sqlite3 ${path} .recover, or move it away and begin with an empty ` +
+      "book, in which clients get their addresses again when they renew";
   }
   return `cannot open the lease book ${path}: ${messageOf(error)}; ` +
     "check that its directory can be written, or choose another --store.path";
