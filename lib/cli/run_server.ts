@@ -86,7 +86,7 @@ export async function runServer(
   log: Log,
   options: RunOptions,
 ): Promise<number> {
-  const signals = new Signals(processSignals);
+  const signals = new Signals(processSignals, systemClock.elapsed);
   const manager = openServiceManager(options.service, (line) => log.warn(line));
   try {
     return await Promise.race([

@@ -15,6 +15,12 @@ export const processSignals: SignalSource = {
   on: (signal, call) => Deno.addSignalListener(signal, call),
 };
 
+/**
+ * Signals this close together are one, milliseconds: a terminal sends Ctrl-C to a task runner and to
+ * what it runs, and the task runner passes it on.
+ */
+const SAME = 200;
+
 export class Signals {
   /** Resolves with the name of the first signal that asks the server to stop. */
   readonly stop: Promise<string>;
@@ -25,16 +31,20 @@ export class Signals {
   /** What is to be done: nothing, or a reload that somebody has asked for, or nobody. */
   #due: "no" | "seen" | "asked" = "no";
 
-  /** @param source Listened to from now on. */
-  constructor(source: SignalSource) {
+  /**
+   * @param source Listened to from now on.
+   * @param elapsed A monotonic clock, milliseconds.
+   */
+  constructor(source: SignalSource, elapsed: () => number) {
     const [first, second] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
     this.stop = first.promise;
     this.stopAtOnce = second.promise;
-    let asked = false;
+    let asked: number | undefined;
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       source.on(signal, () => {
-        (asked ? second : first).resolve(signal);
-        asked = true;
+        if (asked === undefined) first.resolve(signal);
+        else if (elapsed() - asked > SAME) second.resolve(signal);
+        asked ??= elapsed();
       });
     }
     // From the first instant on: what nobody listens for would end the process.

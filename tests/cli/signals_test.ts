@@ -3,6 +3,7 @@ import { Signals, type SignalSource } from "../../lib/cli/signals.ts";
 
 /** Signals that a test sends. */
 class Sender implements SignalSource {
+  elapsed = 1000;
   readonly #calls = new Map<string, () => void>();
 
   on(signal: string, call: () => void): void {
@@ -24,19 +25,33 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
 
 Deno.test("Signals: the first stops, the second stops at once, whichever they are", async () => {
   const sender = new Sender();
-  const signals = new Signals(sender);
+  const signals = new Signals(sender, () => sender.elapsed);
   sender.send("SIGHUP");
   assert.ok(!await isSettled(signals.stop));
   sender.send("SIGINT");
   assert.equal(await signals.stop, "SIGINT");
   assert.ok(!await isSettled(signals.stopAtOnce));
+  sender.elapsed += 500;
   sender.send("SIGTERM");
   assert.equal(await signals.stopAtOnce, "SIGTERM");
 });
 
+Deno.test("Signals: a Ctrl-C that arrives twice is one", async () => {
+  const sender = new Sender();
+  const signals = new Signals(sender, () => sender.elapsed);
+  sender.send("SIGINT");
+  sender.elapsed += 150;
+  sender.send("SIGINT");
+  assert.equal(await signals.stop, "SIGINT");
+  assert.ok(!await isSettled(signals.stopAtOnce));
+  sender.elapsed += 100;
+  sender.send("SIGINT");
+  assert.equal(await signals.stopAtOnce, "SIGINT");
+});
+
 Deno.test("Signals.onReload: one call at a time, and one more for all that came meanwhile", async () => {
   const sender = new Sender();
-  const signals = new Signals(sender);
+  const signals = new Signals(sender, () => sender.elapsed);
   const calls: PromiseWithResolvers<void>[] = [];
   signals.onReload(() => {
     const call = Promise.withResolvers<void>();
@@ -59,7 +74,7 @@ Deno.test("Signals.onReload: one call at a time, and one more for all that came 
 
 Deno.test("Signals.reload: in its turn, and told from what SIGHUP has asked for", async () => {
   const sender = new Sender();
-  const signals = new Signals(sender);
+  const signals = new Signals(sender, () => sender.elapsed);
   const asked: boolean[] = [];
   let call = Promise.withResolvers<void>();
   signals.onReload((isAsked) => {
@@ -87,7 +102,7 @@ Deno.test("Signals.reload: in its turn, and told from what SIGHUP has asked for"
 
 Deno.test("Signals.onReload answers a SIGHUP that came before", () => {
   const sender = new Sender();
-  const signals = new Signals(sender);
+  const signals = new Signals(sender, () => sender.elapsed);
   sender.send("SIGHUP");
   let calls = 0;
   signals.onReload(() => {

@@ -25,3 +25,17 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     assertSingleHolders(await packets.packets());
   });
 }
+
+scenario(
+  "A Ctrl-C that arrives twice, as under a task runner, is one clean stop",
+  [],
+  async (lab) => {
+    const { server: host } = await buildLan(lab);
+    await using server = await startServer(lab, { host, flags: LAN.flags });
+    server.process.signal("SIGINT");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    if (server.process.status === undefined) server.process.signal("SIGINT");
+    assert.equal(describe(await server.process.exit(3)), "exit code 0");
+    assert.doesNotMatch(server.process.text(20), /"level":"error"|without finishing/);
+  },
+);
