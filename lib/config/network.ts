@@ -30,7 +30,6 @@ export const DECLINE_SHARE = 0.25;
 
 /** Seconds; help says so too. */
 const MIN_LEASE = 120;
-const MAX_LEASE = 86_400;
 
 /** A value that was settled, wherever it came from. */
 export interface Settled<T> {
@@ -59,7 +58,8 @@ export function leaseTimes(
   const times = {
     default: lease.value,
     min: minLease.value ?? Math.min(lease.value, MIN_LEASE),
-    max: maxLease.value ?? Math.max(lease.value, MAX_LEASE),
+    // Else a stranger could keep an address for longer than the operator has thought of.
+    max: maxLease.value ?? lease.value,
   };
   if (lease.usable && minLease.usable && times.min > times.default) {
     problems.push(

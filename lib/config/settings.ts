@@ -218,7 +218,7 @@ export const SETTINGS = {
     flag: "dhcp.max-lease",
     group: LEASES,
     type: LEASE,
-    defaultNote: "24h, or the lease if longer",
+    defaultNote: "the lease",
     help: "A client that asks for a longer lease gets this",
   }),
   offerHold: setting({

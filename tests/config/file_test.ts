@@ -82,7 +82,7 @@ Deno.test("readConfigFile reads the example of the design", () => {
   assert.equal(formatCidr(subnet!.cidr), "10.6.9.0/24");
   assert.deepEqual(subnet!.pools.map(formatRange), ["10.6.9.10-10.6.9.100"]);
   assert.deepEqual([...subnet!.exclusions].map(formatIpv4), ["10.6.9.1"]);
-  assert.deepEqual(subnet!.lease, { default: 3600, min: 120, max: 86_400 });
+  assert.deepEqual(subnet!.lease, { default: 3600, min: 120, max: 3600 });
   // Keyed as clients are: in lower case.
   assert.deepEqual([...subnet!.reservations.keys()], ["5c:96:56:a4:be:eb"]);
 });
@@ -185,8 +185,8 @@ Deno.test("resolveConfig: a subnet's own beats [dhcp], a flag beats both", () =>
     decline-share = "50%"
   `;
   const [lan, up] = config(text).subnets;
-  assert.deepEqual(lan!.lease, { default: 3600, min: 600, max: 86_400 });
-  assert.deepEqual(up!.lease, { default: 7200, min: 600, max: 86_400 });
+  assert.deepEqual(lan!.lease, { default: 3600, min: 600, max: 3600 });
+  assert.deepEqual(up!.lease, { default: 7200, min: 600, max: 7200 });
   assert.deepEqual([lan!.quarantine, up!.quarantine], [300, 300]);
   assert.deepEqual([lan!.declineShare, up!.declineShare], [0.25, 0.5]);
   const domain = (subnet: typeof lan) => new TextDecoder().decode(subnet!.options.get(15));

@@ -75,7 +75,7 @@ Deno.test("resolveConfig in a trial takes what tunes it and refuses what describ
   const trial = config("-dhcp.lease 30s -dhcp.port 7067 -dhcp.client-port 7068 -store.path /x/y");
   assert.deepEqual([trial.port, trial.clientPort], [7067, 7068]);
   assert.equal(book("-store.path /x/y"), "/x/y");
-  assert.deepEqual(trial.subnets[0]!.lease, { default: 30, min: 30, max: 86400 });
+  assert.deepEqual(trial.subnets[0]!.lease, { default: 30, min: 30, max: 30 });
   const why = "needs --dhcp.server-if: no network is answered unless its interface is named";
   const network = "-dhcp.server-ip 10.6.9.1 -dhcp.subnet-mask 255.255.255.0 -dhcp.router none " +
     "-dhcp.dns none -dhcp.issue-from 10.6.9.10 -dhcp.issue-to 10.6.9.100 " +
@@ -109,7 +109,7 @@ Deno.test("resolveConfig takes address, mask, router and DNS from the interface"
   assert.equal(subnet!.name, undefined);
   assert.deepEqual(subnet!.pools.map(formatRange), ["10.6.9.10-10.6.9.100"]);
   assert.deepEqual([...subnet!.exclusions].map(formatIpv4), ["10.6.9.1"]);
-  assert.deepEqual(subnet!.lease, { default: 3600, min: 120, max: 86400 });
+  assert.deepEqual(subnet!.lease, { default: 3600, min: 120, max: 3600 });
   assert.deepEqual([subnet!.offerHold, subnet!.quarantine], [60, 3600]);
   assert.equal(subnet!.declineShare, 0.25);
 });
