@@ -5,7 +5,7 @@
  */
 
 /** Characters that would move the cursor, hide text or end a line, beyond those JSON escapes. */
-const UNSHOWABLE = /[\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const UNSHOWABLE = /[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 /** The text as a JSON string that shows every character it holds. */
 export function quote(text: string): string {

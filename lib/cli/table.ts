@@ -67,10 +67,17 @@ export function showable(text: string): string {
   return quote(text).slice(1, -1).replaceAll('\\"', '"');
 }
 
-/** One row of comma-separated values (RFC 4180). */
+/** What a spreadsheet takes for a formula, which may run programs or send the sheet elsewhere. */
+const FORMULA = /^[=+\-@\t\r]/;
+
+/**
+ * One row of comma-separated values (RFC 4180), for spreadsheets too: what would be a formula there
+ * begins with an apostrophe, and what no page shows, or what turns its text around, is escaped.
+ */
 export function csvRow(cells: readonly string[]): string {
-  const quoted = cells.map((cell) =>
-    /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell
-  );
+  const quoted = cells.map((cell) => {
+    const text = (FORMULA.test(cell) ? "'" : "") + showable(cell);
+    return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  });
   return quoted.join(",") + "\r\n";
 }

@@ -25,5 +25,16 @@ Deno.test("showable shows what would do a terminal harm", () => {
 });
 
 Deno.test("csvRow quotes what needs it", () => {
-  assert.equal(csvRow(["a", 'b"c', "d,e", "f\ng", ""]), 'a,"b""c","d,e","f\ng",\r\n');
+  assert.equal(csvRow(["a", 'b"c', "d,e", "f\ng", ""]), 'a,"b""c","d,e",f\\ng,\r\n');
+});
+
+Deno.test("csvRow gives a spreadsheet nothing to run, and nothing that it would not show", () => {
+  for (const cell of ["=1+1", "+1", "-1", "@SUM(A1)"]) assert.equal(csvRow([cell]), `'${cell}\r\n`);
+  assert.equal(csvRow(["\t=1", "\r=1"]), "'\\t=1,'\\r=1\r\n");
+  assert.equal(csvRow(['=HYPERLINK("x","y")']), `"'=HYPERLINK(""x"",""y"")"\r\n`);
+  assert.equal(csvRow(["lap\u202etop", "\u2066x\u061c"]), "lap\\u202etop,\\u2066x\\u061c\r\n");
+  assert.equal(
+    csvRow(["10.6.9.1", "a=b", "5c:96:56:a4:be:eb"]),
+    "10.6.9.1,a=b,5c:96:56:a4:be:eb\r\n",
+  );
 });

@@ -17,8 +17,11 @@ Deno.test({
       assert.match(text, /^ExecStart=\/usr\/bin\/etcdhcp serve$/m);
       const unit = `${directory}/etcdhcp.service`;
       await Deno.writeTextFile(unit, text.replaceAll("/usr/bin/etcdhcp", "/bin/true"));
-      const verdict = await outcome(["systemd-analyze", "verify", "--man=no", unit]);
-      assert.deepEqual(verdict, { code: 0, said: "" });
+      // The units that ours refers to are the machine's: their flaws are not ours.
+      const alone = ["--man=no", "--recursive-errors=no"];
+      const { code, said } = await outcome(["systemd-analyze", "verify", ...alone, unit]);
+      const ours = said.split("\n").filter((line) => line.includes("etcdhcp"));
+      assert.deepEqual({ code, ours }, { code: 0, ours: [] });
     } finally {
       await Deno.remove(directory, { recursive: true });
     }
