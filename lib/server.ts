@@ -98,6 +98,8 @@ export class Server {
   #subnets: readonly Subnet[] = [];
   #offers: ReadonlyMap<string, Offers> = new Map();
   readonly #thresholds = new Thresholds();
+  /** The same for pools that have nothing left. */
+  readonly #exhaustion = new Thresholds();
   #claims = 0;
   #stopping = false;
   #trouble: string | undefined;
@@ -348,11 +350,26 @@ export class Server {
     this.#expire();
   }
 
-  /** Every server judges; the first of those that share the book tells. */
   #judgePools(now: number): void {
+    const names = this.#subnets.map(({ name = "" }) => name);
+    this.#noteExhaustion(names);
+    this.#tellThresholds(names, now);
+  }
+
+  /** Once an episode: its clients only see that nobody answers. */
+  #noteExhaustion(names: readonly string[]): void {
+    const { store, log } = this.#parts;
+    for (const { subnet, size, above } of this.#exhaustion.judge(names, store.view, 1)) {
+      const fields = { subnet: subnet === "" ? undefined : subnet, addresses: size };
+      if (above) log.warn("the pool is exhausted; new clients get no answer", fields);
+      else log.info("the pool has room again", fields);
+    }
+  }
+
+  /** Every server judges; the first of those that share the book tells. */
+  #tellThresholds(names: readonly string[], now: number): void {
     const { store, onEvent } = this.#parts;
     if (onEvent === undefined) return;
-    const names = this.#subnets.map(({ name = "" }) => name);
     const crossings = this.#thresholds.judge(names, store.view, this.#config.poolThreshold);
     if (crossings.length === 0 || !isFirst(store.servers())) return;
     for (const crossing of crossings) onEvent({ kind: "pool.threshold", ...crossing, at: now });

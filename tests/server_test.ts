@@ -919,6 +919,25 @@ Deno.test("Server goes on after a store that breaks its promise never to reject"
   assert.ok(bench.log.of("error").length >= 1);
 });
 
+Deno.test("Server warns of an exhausted pool once an episode", async () => {
+  await using bench = new Bench();
+  for (const n of [0, 1, 2]) await bench.say(take(`aa:0${n}`, `10.0.0.1${n}`));
+  await bench.clock.pass(5000);
+  assert.deepEqual(bench.log.of("warn"), []);
+  await bench.say(take("aa:03", "10.0.0.13"));
+  await bench.clock.pass(5000);
+  assert.deepEqual(bench.log.of("warn"), ["the pool is exhausted; new clients get no answer"]);
+  await bench.say("DISCOVER aa:07");
+  await bench.clock.pass(5000);
+  assert.equal(bench.log.of("warn").length, 1);
+  await bench.say("RELEASE aa:03 ciaddr=10.0.0.13 server=10.0.0.1");
+  await bench.clock.pass(5000);
+  assert.ok(bench.log.of("info").includes("the pool has room again"));
+  await bench.say(take("aa:04", "10.0.0.13"));
+  await bench.clock.pass(5000);
+  assert.equal(bench.log.of("warn").length, 2);
+});
+
 Deno.test("Server.alive while nothing comes, and while much does", async () => {
   await using bench = new Bench();
   await bench.clock.pass(60_000);
