@@ -60,7 +60,9 @@ async function find(client: AdminClient, which: string): Promise<readonly LeaseJ
   return (await client.json<{ leases: LeaseJson[] }>("/api/leases", { query })).leases;
 }
 
-function shown(lease: LeaseJson, now: number): string {
+/** A lease in lines. A binding without a record has no instants: they are zero, and not shown. */
+export function shown(lease: LeaseJson, now: number): string {
+  const known = (at: string) => Date.parse(at) === 0 ? "" : instant(at);
   const instant = (at: string | null) => at === null ? "never" : `${at} (${relative(at, now)})`;
   const ends = lease.state === "bound" ? "ends" : lease.state === "released" ? "ended" : "until";
   const lines: [string, string][] = [
@@ -71,8 +73,8 @@ function shown(lease: LeaseJson, now: number): string {
     ["client-id", lease.clientId],
     ["host name", lease.hostname],
     ["subnet", lease.subnet],
-    ["since", instant(lease.since)],
-    ["renewed", instant(lease.renewed)],
+    ["since", known(lease.since)],
+    ["renewed", known(lease.renewed)],
     [ends, instant(lease.expires)],
     ["held until", lease.held === lease.expires ? "" : instant(lease.held)],
     ["server", lease.server],
