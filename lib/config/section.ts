@@ -9,6 +9,14 @@ import { nearest } from "./nearest.ts";
 import type { Path, TomlLines } from "./toml_lines.ts";
 import type { ValueType } from "./types.ts";
 
+/** What other servers and people call a key, and what it is here. */
+const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
+  ["range", "pools"],
+  ["ranges", "pools"],
+  ["gateway", "router"],
+  ["gateways", "router"],
+]);
+
 /** A TOML table as the parser gives it. */
 export type TomlTable = { readonly [key: string]: unknown };
 
@@ -91,7 +99,8 @@ export class Section {
   refuseUnknown(known: readonly string[]): void {
     for (const key of Object.keys(this.table)) {
       if (known.includes(key)) continue;
-      const meant = nearest(key, known);
+      const usual = OTHER_NAMES.get(key);
+      const meant = usual !== undefined && known.includes(usual) ? usual : nearest(key, known);
       const hint = meant === undefined ? `known are ${known.join(", ")}` : `did you mean ${meant}?`;
       this.problem(this.label(key), `unknown key; ${hint}`);
     }
