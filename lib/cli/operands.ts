@@ -6,8 +6,12 @@
 
 import {
   AddressError,
+  broadcastOf,
+  type Cidr,
   formatIpv4,
   formatRange,
+  type Ipv4Range,
+  parseCidr,
   parseIpv4,
   parseMac,
   parseRange,
@@ -44,8 +48,15 @@ export const IP_OR_MAC: Type = {
   parse: (text) => IP.parse(text) ?? unlessAddressError(() => parseMac(text)),
 };
 
-/** Both ends included; one address is a range too. */
+/** Both ends included; one address is a range too, and so is all of a block. */
 export const RANGE: Type = {
-  wanted: "FIRST-LAST, like 10.6.9.10-10.6.9.100",
-  parse: (text) => IP.parse(text) ?? unlessAddressError(() => formatRange(parseRange(text))),
+  wanted: "FIRST-LAST, like 10.6.9.10-10.6.9.100, or a block, like 10.6.9.64/26",
+  parse(text) {
+    if (text.includes("/")) return unlessAddressError(() => formatRange(blockOf(parseCidr(text))));
+    return IP.parse(text) ?? unlessAddressError(() => formatRange(parseRange(text)));
+  },
 };
+
+function blockOf(cidr: Cidr): Ipv4Range {
+  return { from: cidr.network, to: broadcastOf(cidr) };
+}

@@ -13,7 +13,10 @@ import { operandProblem, serverCommand, SUBNET_ROW } from "./server_command.ts";
 export const poolAdd = serverCommand({
   name: "pool add",
   summary: "Lease from a range too, on all servers at once",
-  operands: [{ name: "RANGE", help: "FIRST-LAST, both included, or one address" }],
+  operands: [{
+    name: "RANGE",
+    help: "FIRST-LAST, both included, a block like 10.6.9.64/26, or one address",
+  }],
   rows: { subnet: SUBNET_ROW },
   notes: "It must lie within the subnet's network.",
   check: (args) => operandProblem(args, "RANGE", RANGE),

@@ -13,7 +13,10 @@ import { operandProblem, serverCommand, SUBNET_ROW } from "./server_command.ts";
 export const poolRemove = serverCommand({
   name: "pool remove",
   summary: "Lease from a range no more, on all servers at once",
-  operands: [{ name: "RANGE", help: "FIRST-LAST, both included, or one address" }],
+  operands: [{
+    name: "RANGE",
+    help: "FIRST-LAST, both included, a block like 10.6.9.64/26, or one address",
+  }],
   rows: { subnet: SUBNET_ROW },
   notes: "Leases in it run on and are renewed; as they end, their addresses are leased no more.",
   check: (args) => operandProblem(args, "RANGE", RANGE),

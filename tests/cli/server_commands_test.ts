@@ -268,6 +268,10 @@ Deno.test("pool status, add and remove", async () => {
   assert.match(added, /guest: 10\.7\.0\.10-10\.7\.0\.20 10\.7\.0\.30-10\.7\.0\.40; added: /);
   const removed = await printed(site, "pool remove 10.7.0.10-10.7.0.19 --json");
   assert.equal(JSON.parse(removed).size, 12);
+  const block = await printed(site, "pool add 10.7.0.64/26");
+  assert.match(block, /^10\.7\.0\.64-10\.7\.0\.127 may be leased now\n/);
+  const fewer = await printed(site, "pool remove 10.7.0.64/27 --json");
+  assert.equal(JSON.parse(fewer).size, 12 + 32);
 });
 
 Deno.test("commands refuse what makes no sense before they ask anybody", async () => {
@@ -289,7 +293,12 @@ Deno.test("commands refuse what makes no sense before they ask anybody", async (
     [
       "pool add 10.6.9.9-10.6.9.1",
       'RANGE: cannot use "10.6.9.9-10.6.9.1": wanted FIRST-LAST, like ' +
-      "10.6.9.10-10.6.9.100",
+      "10.6.9.10-10.6.9.100, or a block, like 10.6.9.64/26",
+    ],
+    [
+      "pool add 10.6.9.65/26",
+      'RANGE: cannot use "10.6.9.65/26": wanted FIRST-LAST, like ' +
+      "10.6.9.10-10.6.9.100, or a block, like 10.6.9.64/26",
     ],
     [
       "reservation add x 10.6.9.1",
