@@ -85,6 +85,20 @@ export class AdminClient implements Disposable {
   }
 
   /**
+   * Why the server would not answer clients now; nothing when it would, or does not tell. Until then
+   * it may not have read its book, and what it says of it may be wrong.
+   *
+   * @throws {AdminError} when there is no answer.
+   */
+  async unready(): Promise<readonly string[]> {
+    const answer = await this.#once("/readyz", {}, undefined);
+    const said = parsed(await textOf(answer)) as { ready?: unknown; reasons?: unknown } | undefined;
+    if (said?.ready !== false) return [];
+    const reasons = Array.isArray(said.reasons) ? said.reasons.map(String) : [];
+    return reasons.length === 0 ? ["it does not say why"] : reasons;
+  }
+
+  /**
    * Asks and reads the answer's JSON.
    *
    * @throws {AdminError}
@@ -257,18 +271,31 @@ export class AdminClient implements Disposable {
 
 /** The server's line about why not; undefined when it gave none. */
 async function problemOf(answer: IncomingMessage): Promise<string | undefined> {
+  const said = parsed(await textOf(answer)) as { error?: unknown } | null | undefined;
+  return typeof said?.error === "string" ? said.error : undefined;
+}
+
+/** A short answer's text, or as much of it as came. */
+async function textOf(answer: IncomingMessage): Promise<string> {
   let text = "";
   try {
     for await (const chunk of answer) {
       text += chunk;
       if (text.length > 1 << 16) break;
     }
-    const { error } = JSON.parse(text);
-    return typeof error === "string" ? error : undefined;
   } catch {
-    return undefined;
+    // What came is judged by itself.
   } finally {
     if (!answer.complete) answer.destroy();
+  }
+  return text;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 

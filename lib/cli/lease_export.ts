@@ -15,6 +15,7 @@ export const leaseExport = serverCommand({
   name: "lease export",
   summary: "Write all leases as JSON lines",
   operands: [{ name: "FILE", help: "Where to; stdout when there is none", optional: true }],
+  reads: true,
   rows: { subnet: SUBNET_ROW },
   async work({ client, own, args, edges }) {
     const path = args.operands.get("FILE");

@@ -25,6 +25,7 @@ export const leaseImport = serverCommand({
   name: "lease import",
   summary: "Enter leases from our export, or from ISC dhcpd, Kea or dnsmasq",
   operands: [{ name: "FILE", help: "dhcpd.leases, kea-leases4.csv, dnsmasq.leases or an export" }],
+  reads: true,
   rows: {
     format: setting({
       flag: "format",

@@ -48,6 +48,7 @@ const FIELDS = [
 export const leaseList = serverCommand({
   name: "lease list",
   summary: "List leases, and what is left of earlier ones",
+  reads: true,
   rows: ROWS,
   async work({ client, json, own, edges }) {
     const query = {

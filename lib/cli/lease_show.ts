@@ -34,6 +34,7 @@ export const leaseShow = serverCommand({
   name: "lease show",
   summary: "Show all about an address, or all addresses of a device",
   operands: [{ name: WHICH, help: "An address, or a device's hardware address" }],
+  reads: true,
   rows: {},
   check: (args) => operandProblem(args, WHICH, IP_OR_MAC),
   async work({ client, json, args, edges }) {

@@ -16,6 +16,7 @@ const BAR = 20;
 export const poolStatus = serverCommand({
   name: "pool status",
   summary: "Show by subnet how many addresses are used and left",
+  reads: true,
   rows: { subnet: SUBNET_ROW },
   async work({ client, json, own, edges }) {
     const query = { subnet: own.subnet.value };

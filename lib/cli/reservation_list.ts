@@ -12,6 +12,7 @@ import { layOut } from "./table.ts";
 export const reservationList = serverCommand({
   name: "reservation list",
   summary: "List which address is reserved for whom",
+  reads: true,
   rows: { subnet: SUBNET_ROW },
   async work({ client, json, own, edges }) {
     const query = { subnet: own.subnet.value };

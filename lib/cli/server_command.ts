@@ -11,6 +11,7 @@ import type { AdminClient } from "./admin_client.ts";
 import { ADMIN_FLAGS, readAsking } from "./admin_flags.ts";
 import { type Arguments, type Command, flagSource, ownFlag, refuse } from "./command.ts";
 import type { Edges } from "./edges.ts";
+import { showable } from "./table.ts";
 
 /** What such a command works with. */
 export interface Work<T extends Table> {
@@ -26,6 +27,11 @@ interface Description<T extends Table> extends Pick<Command, "name" | "summary" 
   readonly notes?: string;
   /** Flags of its own. */
   readonly rows: T;
+  /**
+   * Whether it tells what is in the book. Of a server that is not ready that may be wrong: it is said
+   * on standard error, and the exit code is 1.
+   */
+  readonly reads?: boolean;
   /** Finds what is wrong with the arguments before anybody is asked; a line each. */
   check?(args: Arguments): readonly string[];
   /** @returns the exit code. */
@@ -34,7 +40,7 @@ interface Description<T extends Table> extends Pick<Command, "name" | "summary" 
 
 /** Makes a command that talks to a running server. */
 export function serverCommand<T extends Table>(description: Description<T>): Command {
-  const { name, summary, operands, notes, rows, check, work } = description;
+  const { name, summary, operands, notes, rows, reads = false, check, work } = description;
   const own = Object.values<Setting>(rows);
   return {
     name,
@@ -49,7 +55,19 @@ export function serverCommand<T extends Table>(description: Description<T>): Com
       const asking = await readAsking(args, edges, problems);
       if (asking === undefined) return refuse(problems, edges);
       using client = asking.client;
-      return await work({ client, json: asking.json, own: settled, args, edges });
+      const reasons = reads ? await client.unready() : [];
+      try {
+        const code = await work({ client, json: asking.json, own: settled, args, edges });
+        return reasons.length === 0 ? code : Math.max(code, 1);
+      } finally {
+        // Afterwards, so that no long list scrolls it away; of what failed it may be the cause.
+        if (reasons.length > 0) {
+          const why = showable(reasons.join("; "));
+          edges.err(
+            `etcdhcp: ${client.where} is not ready (${why}): what it says here may be wrong\n`,
+          );
+        }
+      }
     },
   };
 }

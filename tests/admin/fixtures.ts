@@ -34,6 +34,8 @@ export class Scene {
   readonly store: MemoryStore;
   now = START;
   readonly warnings: string[] = [];
+  /** Why it is not ready; empty while it is. */
+  unready: readonly string[] = [];
   /** What goes wrong with every commit; undefined while nothing does. */
   trouble: string | undefined;
 
@@ -45,7 +47,7 @@ export class Scene {
     return {
       metrics: new Metrics(),
       gauges: { addresses: () => [], storeUp: () => true, storeStatus: () => ({ mirrorLag: 0 }) },
-      ready: () => ({ ok: true, reasons: [] }),
+      ready: () => ({ ok: this.unready.length === 0, reasons: [...this.unready] }),
       hostnames: ["Router.lan"],
       version: "1.2.3",
       managed: {

@@ -406,3 +406,36 @@ Deno.test("commands speak TLS and unix sockets", async () => {
     await Deno.remove(directory, { recursive: true });
   }
 });
+
+Deno.test("commands that read say that the server is not ready, and exit with 1", async () => {
+  await using site = await startSite(await busyScene());
+  const file = `${site.directory}/leases.jsonl`;
+  assert.equal((await told(site, `lease export ${file}`)).code, 0);
+  site.scene.unready = ["the book is not read yet", "no interface has an address"];
+  const line = `etcdhcp: 127.0.0.1:${site.port} is not ready (the book is not read yet; ` +
+    "no interface has an address): what it says here may be wrong\n";
+  const commands = [
+    "lease list",
+    "lease list --json",
+    "lease show 10.6.9.12",
+    "lease export",
+    `lease import --dry-run ${file}`,
+    "pool status",
+    "reservation list",
+  ];
+  for (const command of commands) {
+    const { code, stderr } = await told(site, command);
+    assert.equal(code, 1, command);
+    assert.ok(stderr.endsWith(line), `${command}: ${stderr}`);
+    assert.equal(stderr.split("not ready").length, 2, command);
+  }
+  // What it does not find it may not have read yet.
+  const absent = await told(site, "lease show 10.6.9.77");
+  assert.deepEqual(absent, {
+    code: 1,
+    stdout: "",
+    stderr: `${line}etcdhcp: 10.6.9.77 has no entry in the book\n`,
+  });
+  site.scene.unready = [];
+  assert.equal((await told(site, "lease list")).stderr, "");
+});
