@@ -12,6 +12,7 @@ import type { ConfigFile } from "./config_file.ts";
 import { isTable, type OpenFile, scalarText, Section, shown, type TomlTable } from "./section.ts";
 import { type Setting, SETTINGS } from "./settings.ts";
 import type { Given } from "./sources.ts";
+import { foreignLanguage } from "./foreign.ts";
 import { TomlLines } from "./toml_lines.ts";
 
 /** Tables at the root that are not sections of settings. */
@@ -80,7 +81,13 @@ function parseToml(file: OpenFile, text: string): TomlTable | undefined {
     if (!(error instanceof TomlError)) throw error;
     // The message goes on with a drawing of the place.
     const [reason = ""] = error.message.replace("Invalid TOML document: ", "").split("\n");
-    file.problems.push(`${file.path}:${error.line}: column ${error.column}: not TOML: ${reason}`);
+    const language = foreignLanguage(text);
+    file.problems.push(
+      language === undefined
+        ? `${file.path}:${error.line}: column ${error.column}: not TOML: ${reason}`
+        : `${file.path}: this looks like ${language}; etcdhcp reads TOML, see ` +
+          '"Configuration file" in README',
+    );
     return undefined;
   }
 }
