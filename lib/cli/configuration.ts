@@ -112,6 +112,9 @@ async function readFile({ text: path, label }: Given, edges: Edges): Promise<Con
 
 function whyUnread(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "there is no such file";
+  if (error instanceof Deno.errors.IsADirectory) {
+    return "it is a directory: name the file in it, like etcdhcp.toml";
+  }
   if (error instanceof Deno.errors.PermissionDenied) return "this user may not read it";
   if (error instanceof Deno.errors.NotCapable) return "the program may not read it (--allow-read)";
   return messageOf(error);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readConfiguration } from "../../lib/cli/configuration.ts";
+import { processEdges } from "../../lib/cli/edges.ts";
 import { run } from "../../lib/cli/program.ts";
 import { INTERFACES } from "../config/fixtures.ts";
 import { FakeEdges } from "./fake_edges.ts";
@@ -112,6 +113,19 @@ Deno.test("config and serve say why a file cannot be had", async () => {
     const wrong = [stdout, stderr.replace(/^etcdhcp: nosuch.toml: 1 problem\n/, "")].join("");
     assert.equal(code, 2);
     assert.equal(wrong.replace("etcdhcp: ", ""), `${problem}\n`, line);
+  }
+});
+
+Deno.test("config check says of a directory that it is one", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "etcdhcp-config-" });
+  try {
+    const edges = new FakeEdges({}, INTERFACES);
+    edges.readText = (path) => processEdges.readText(path);
+    assert.equal(await run(["config", "check", directory], edges), 2);
+    const said = "it is a directory: name the file in it, like etcdhcp.toml";
+    assert.equal(edges.stdout, `FILE: cannot read ${JSON.stringify(directory)}: ${said}\n`);
+  } finally {
+    await Deno.remove(directory);
   }
 });
 
