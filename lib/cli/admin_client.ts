@@ -136,6 +136,9 @@ export class AdminClient implements Disposable {
   async *stream(path: string, ask: Ask = {}): AsyncGenerator<string> {
     const answer = await this.#insist(path, ask);
     const decoder = new TextDecoder();
+    // Deno 2.4, whose binaries there are too, heeds a request's signal until the answer begins.
+    const end = () => answer.destroy();
+    ask.signal?.addEventListener("abort", end);
     try {
       for await (const chunk of answer) yield decoder.decode(chunk as Uint8Array, { stream: true });
     } catch (error) {
@@ -144,6 +147,7 @@ export class AdminClient implements Disposable {
         cause: error,
       });
     } finally {
+      ask.signal?.removeEventListener("abort", end);
       answer.destroy();
     }
   }
