@@ -69,6 +69,7 @@ function leaseJson(lease: Lease) {
     mac: lease.mac,
     clientId: lease.clientId || null,
     hostname: lease.hostname || null,
+    name: dnsName(lease.hostname) || null,
     subnet: lease.subnet || null,
     state: lease.state,
     since: instant(lease.since),
@@ -86,11 +87,26 @@ function leaseVariables(lease: Lease) {
     MAC: lease.mac,
     CLIENT_ID: lease.clientId,
     HOSTNAME: lease.hostname,
+    NAME: dnsName(lease.hostname),
     SUBNET: lease.subnet,
     STATE: lease.state,
     EXPIRES: Number.isFinite(lease.expires) ? String(Math.floor(lease.expires / 1000)) : "",
     RELAY: lease.relay === 0 ? "" : formatIpv4(lease.relay),
   };
+}
+
+/**
+ * A host name as DNS takes it (RFC 1123 section 2.1, lengths of RFC 1035 section 2.3.4): labels of
+ * lower-case letters, digits and inner hyphens. Runs of other characters become one hyphen, letters
+ * lose their accents, empty labels go; of a name without a letter or digit nothing is left.
+ */
+export function dnsName(hostname: string): string {
+  const plain = hostname.slice(0, LONGEST).normalize("NFKD").replaceAll(/\p{M}/gu, "");
+  const labels = plain.toLowerCase().split(".")
+    .map((label) => label.replaceAll(/[^a-z0-9]+/g, "-").replace(/^-/, "").slice(0, 63))
+    .map((label) => label.replace(/-$/, "")).filter((label) => label !== "");
+  while (labels.join(".").length > 253) labels.pop();
+  return labels.join(".");
 }
 
 /** ISO 8601, UTC; null for what never comes. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { noticeJson, noticeVariables } from "../../lib/notify/notice.ts";
+import { dnsName, noticeJson, noticeVariables } from "../../lib/notify/notice.ts";
 import { parseIpv4 } from "../../lib/wire/address.ts";
 import { created, crossed, noticeOf } from "./fixtures.ts";
 
@@ -16,6 +16,7 @@ Deno.test("noticeJson tells of a lease", () => {
       mac: "02:00:00:00:aa:01",
       clientId: "01ff",
       hostname: "printer",
+      name: "printer",
       subnet: "lan",
       state: "bound",
       since: "2027-01-15T08:00:00.000Z",
@@ -59,6 +60,7 @@ Deno.test("noticeVariables tells of a lease", () => {
     ETCDHCP_MAC: "02:00:00:00:aa:01",
     ETCDHCP_CLIENT_ID: "",
     ETCDHCP_HOSTNAME: "printer",
+    ETCDHCP_NAME: "printer",
     ETCDHCP_SUBNET: "",
     ETCDHCP_STATE: "bound",
     ETCDHCP_EXPIRES: "1800003600",
@@ -90,4 +92,26 @@ Deno.test("noticeVariables leaves nothing in a name that a shell could take up",
     assert.equal(noticeVariables(noticeOf(created({ hostname }))).ETCDHCP_HOSTNAME, want);
     assert.equal(JSON.parse(noticeJson(noticeOf(created({ hostname })))).lease.hostname, hostname);
   }
+});
+
+Deno.test("dnsName makes of any host name one that DNS takes", () => {
+  const names: [string, string][] = [
+    ["Anna-Laptop.home", "anna-laptop.home"],
+    ["anna_laptop 2", "anna-laptop-2"],
+    ["Ännas iPhone", "annas-iphone"],
+    ["$(reboot)", "reboot"],
+    ["-a-.-.b..", "a.b"],
+    ["\0\n", ""],
+    ["", ""],
+    ["x".repeat(300), "x".repeat(63)],
+    [`${"x".repeat(62)}-y`, "x".repeat(62)],
+  ];
+  for (const [hostname, want] of names) {
+    assert.equal(dnsName(hostname), want);
+    assert.equal(noticeVariables(noticeOf(created({ hostname }))).ETCDHCP_NAME, want);
+    const { lease } = JSON.parse(noticeJson(noticeOf(created({ hostname }))));
+    assert.equal(lease.name, want || null);
+    assert.equal(lease.hostname, hostname || null);
+  }
+  assert.ok(dnsName(`${"x".repeat(60)}.`.repeat(4) + "abcdefgh").length <= 253);
 });
