@@ -131,7 +131,7 @@ export const RESERVATION_FIELDS = {
   hostname: field("hostname", {
     type: domainName,
     fallback: "none",
-    help: "Host name sent to the client and shown in lists",
+    help: "Host name sent to the client, shown in lists and told to hooks",
   }),
 };
 

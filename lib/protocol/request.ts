@@ -122,7 +122,8 @@ function wasTakenBack({ client, leases, now }: Scene, address: Ipv4): boolean {
 }
 
 function bind(scene: Scene, address: Ipv4, inUse = false): Commit {
-  const { message, client, subnet, heardOn, now } = scene;
+  const { message, client, subnet, leases, heardOn, now } = scene;
+  const reservation = leases.reservationOf(subnetKey(subnet), client.key);
   const operation: Bind = {
     kind: "bind",
     subnet: subnetKey(subnet),
@@ -131,7 +132,8 @@ function bind(scene: Scene, address: Ipv4, inUse = false): Commit {
     expires: now + leaseSeconds(scene) * 1000,
     mac: client.mac,
     clientId: client.clientId,
-    hostname: client.hostname,
+    // The operator knows better than the device what it is called, and it is told so.
+    hostname: reservation?.hostname ?? client.hostname,
     server: heardOn.address,
     relay: message.giaddr,
     xid: message.xid,

@@ -81,9 +81,27 @@ conversation(
         < OFFER 10.0.0.5 hostname=printer ntp=10.0.0.4 domain=printers.example.net dns=10.0.0.2
   at 0s > REQUEST ee:01 via=lan0 server=10.0.0.1 requested=10.0.0.5 hostname=own-name params=6,12,15,42
         < ACK 10.0.0.5 hostname=printer ntp=10.0.0.4 domain=printers.example.net dns=10.0.0.2
+        = 10.0.0.5 bound ee:01 hostname=printer
   at 1s > DISCOVER aa:01 via=lan0 params=12,15,42
         < OFFER 10.0.0.10 hostname=none ntp=10.0.0.3 domain=example.net
   at 2s > DISCOVER ee:01 via=guest0 params=12,15,42
         < OFFER 10.1.0.11 hostname=none ntp=none domain=example.net
+  `,
+);
+
+conversation(
+  "config file: the book has a reservation's host name; else what the client calls itself",
+  TWO_NETWORKS,
+  `
+  at 0s > DISCOVER ee:01 via=lan0
+        < OFFER 10.0.0.5
+  at 0s > REQUEST ee:01 via=lan0 server=10.0.0.1 requested=10.0.0.5
+        < ACK 10.0.0.5
+        = 10.0.0.5 bound ee:01 hostname=printer
+  at 1s > DISCOVER aa:01 via=lan0 hostname=laptop
+        < OFFER 10.0.0.10
+  at 1s > REQUEST aa:01 via=lan0 server=10.0.0.1 requested=10.0.0.10 hostname=laptop
+        < ACK 10.0.0.10
+        = 10.0.0.10 bound aa:01 hostname=laptop
   `,
 );

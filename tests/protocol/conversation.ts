@@ -176,14 +176,17 @@ export class Conversation {
     return true;
   }
 
-  /** `= free=1 bound=3`, `= offers=2`, `= 10.0.0.10 bound aa:01`: what the book holds. */
+  /** `= free=1 bound=3`, `= offers=2`, `= 10.0.0.10 bound aa:01 hostname=x`: what the book holds. */
   #book(text: string): string {
     const words = this.#resolve(text).split(/\s+/);
     const { store, subnets, offers } = this.network;
     if (/^\d/.test(words[0]!)) {
       const lease = store.view.ofAddress(parseIpv4(words[0]!));
       if (lease === undefined) return `${words[0]} none`;
-      return `${words[0]} ${lease.state} ${lease.client.replace("02:00:00:00:", "")}`;
+      const name = words.some((word) => word.startsWith("hostname="))
+        ? ` hostname=${lease.hostname || "none"}`
+        : "";
+      return `${words[0]} ${lease.state} ${lease.client.replace("02:00:00:00:", "")}${name}`;
     }
     const subnet = subnets[0]!.name ?? "";
     const facts: Record<string, number> = {
