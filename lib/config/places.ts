@@ -15,6 +15,7 @@ import {
   prefixOf,
 } from "../wire/address.ts";
 import type { ServedInterface } from "./model.ts";
+import { nearest } from "./nearest.ts";
 import { hostFlaw } from "./network.ts";
 import type { Resolved } from "./sources.ts";
 import type { NamedInterface } from "./types.ts";
@@ -144,8 +145,12 @@ function ownPlace(name: string, wanted: Ipv4 | undefined, ground: Ground): Found
 
 function absence(name: string, interfaces: readonly InterfaceAddress[]): string {
   const names = [...new Set(interfaces.map((one) => one.name))];
-  return `there is no interface ${name} (there is ${names.join(", ")}); to wait for it, give its ` +
-    `address too, like ${name}=10.6.9.1/24`;
+  const meant = nearest(name, names);
+  const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+  return `there is no interface ${name} (there is ${
+    names.join(", ")
+  })${hint}; to wait for it, give ` +
+    `its address too, like ${name}=10.6.9.1/24`;
 }
 
 function placesOf(name: string, interfaces: readonly InterfaceAddress[]): Place[] {

@@ -95,7 +95,10 @@ Deno.test("config check warns of interfaces that this machine lacks; serve and s
   for (const line of ["config show away.toml", "serve --config away.toml"]) {
     const { code, stderr } = await told(line);
     assert.equal(code, 2, line);
-    assert.match(stderr, /^etcdhcp: away\.toml:2: server\.interfaces: there is no interface lan9/);
+    assert.match(
+      stderr,
+      /^etcdhcp: away\.toml:2: server\.interfaces: there is no interface lan9 \(.*\); did you mean lan0\?; /,
+    );
   }
 });
 
