@@ -36,7 +36,7 @@ export const leaseExport = serverCommand({
     }
     await replaceFile(path, counted());
     progress.clear();
-    edges.err(`${count} leases written to ${path}\n`);
+    edges.err(`${count} ${count === 1 ? "lease" : "leases"} written to ${path}\n`);
     return 0;
   },
 });

@@ -107,6 +107,10 @@ Deno.test("lease export and import carry the book elsewhere", async () => {
   assert.equal((await Deno.stat(file)).mode! & 0o777, 0o600);
   const text = await Deno.readTextFile(file);
   assert.equal(await printed(site, "lease export"), text);
+  await using single = await startSite(Object.assign(new Scene([LAN]), { now: Date.now() }));
+  await single.scene.lease("10.6.9.12", OTHER);
+  const one = `${single.directory}/leases.jsonl`;
+  assert.equal((await told(single, `lease export ${one}`)).stderr, `1 lease written to ${one}\n`);
   const dry = await told(target, `lease import --dry-run ${file}`);
   assert.deepEqual(dry, {
     code: 0,
