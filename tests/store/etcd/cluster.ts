@@ -118,9 +118,15 @@ export class EtcdCluster implements AsyncDisposable {
     server.process = undefined;
   }
 
-  /** Freezes a member: its connections stay open and nothing answers. */
+  /** Freezes a member: its connections stay open and, once this returns, nothing answers. */
   pause(member: number): void {
-    this.#servers[member]!.process!.kill("SIGSTOP");
+    const process = this.#servers[member]!.process!;
+    process.kill("SIGSTOP");
+    // On a busy machine some of its threads go on for a while, and would still answer.
+    const until = performance.now() + PATIENCE;
+    while (!isStopped(process.pid)) {
+      if (performance.now() > until) throw new Error(`etcd ${process.pid} does not stop`);
+    }
   }
 
   resume(member: number): void {
@@ -234,6 +240,20 @@ export class EtcdCluster implements AsyncDisposable {
     await this.etcdctl("user", "grant-role", "dhcp", "dhcp");
     await this.etcdctl("auth", "enable");
   }
+}
+
+/** Whether every thread of a process has been stopped by a signal. */
+function isStopped(pid: number): boolean {
+  return [...Deno.readDirSync(`/proc/${pid}/task`)].every(({ name }) => {
+    // The state is the field after the name, which is in parentheses and may hold anything.
+    try {
+      const stat = Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`);
+      return stat.slice(stat.lastIndexOf(")") + 2).startsWith("T");
+    } catch {
+      // It has ended meanwhile, so the process had not stopped when it was listed.
+      return false;
+    }
+  });
 }
 
 /** What a URL answers; empty while nobody does. */
