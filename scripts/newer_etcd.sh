@@ -21,8 +21,11 @@ if [[ ! -x $directory/usr/bin/etcd || ! -x $directory/usr/bin/etcdctl ]]; then
     -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work" -o "Dir::Cache::Archives=$work/archives"
     -o APT::Sandbox::User=root
   )
-  apt-get "${options[@]}" update -q >&2
-  (cd "$work" && apt-get "${options[@]}" download -q etcd-server etcd-client >&2)
+  if ! { apt-get "${options[@]}" update -q &&
+    (cd "$work" && apt-get "${options[@]}" download -q etcd-server/sid etcd-client/sid); } >&2; then
+    echo "newer_etcd: etcd-server and etcd-client could not be fetched from $archive (sid)" >&2
+    exit 1
+  fi
   mkdir -p "$directory"
   for package in "$work"/*.deb; do dpkg-deb -x "$package" "$directory"; done
 fi

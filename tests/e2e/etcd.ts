@@ -26,6 +26,8 @@ export interface EtcdOptions {
   readonly tls?: { readonly names: readonly string[] };
   /** With passwords: `dhcp`/`secret` may read and write what begins with this, and nothing else. */
   readonly ownPrefix?: string;
+  /** More flags for the members. */
+  readonly flags?: readonly string[];
 }
 
 /** Where the members are. */
@@ -157,6 +159,7 @@ export class Etcd implements AsyncDisposable {
             ...["--client-cert-auth", "--trusted-ca-file", certificates.ca],
           ]
           : []),
+        ...(options.flags ?? []),
       ];
       const member = new Member({ title, address, host, plug, command });
       lab.evidence.push({ title: `log of ${title}`, text: () => member.text() });

@@ -820,8 +820,9 @@ class EtcdWatch implements Watch {
       return this.#finish(`revisions before ${compacted} have been compacted`);
     }
     if (canceled) {
-      // etcd says the same of a user without permission and of a token that has run out.
-      if (this.#renewed || !/permission|token/.test(reason)) {
+      // etcd says the same of a user without permission and of a token that has run out; and it
+      // misses a name where nobody had to log in when this login was made.
+      if (this.#renewed || !/permission|token|user name is empty|auth store is old/.test(reason)) {
         return this.#finish(`etcd at ${this.#member!.name} ended the watch: ${reason}`);
       }
       this.#renewed = true;

@@ -571,6 +571,23 @@ Deno.test("etcd3 connection: passwords", async (t) => {
     }
   });
 
+  await t.step(
+    "a watch that is the first to notice that users are needed again goes on",
+    async () => {
+      const root = ["--user", "root:root"];
+      await cluster.etcdctl(...root, "auth", "disable");
+      await using etcd = await open(user);
+      const { revision } = await write(etcd, [put("dhcp::d", "1")]);
+      await cluster.etcdctl("auth", "enable");
+      const { changes, ends } = follow(etcd, "dhcp::d", "dhcp::e", revision + 1);
+      // Nothing else is asked meanwhile that would log in again.
+      await sleep(1000);
+      await cluster.etcdctl("--user", "dhcp:secret", "put", "dhcp::d", "2");
+      await until(() => changes.length === 1, "the change");
+      assert.deepEqual(ends, []);
+    },
+  );
+
   await t.step("a watch without permission ends", async () => {
     await using etcd = await open(user);
     const { ends } = follow(etcd, "a", "z", 1);
