@@ -16,7 +16,7 @@ export const processSignals: SignalSource = {
 };
 
 /**
- * Signals this close together are one, milliseconds: a terminal sends Ctrl-C to a task runner and to
+ * The same signal twice, this close together, is one, milliseconds: a terminal sends Ctrl-C to a task runner and to
  * what it runs, and the task runner passes it on.
  */
 const SAME = 200;
@@ -39,12 +39,13 @@ export class Signals {
     const [first, second] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
     this.stop = first.promise;
     this.stopAtOnce = second.promise;
-    let asked: number | undefined;
+    let asked: { readonly by: string; readonly at: number } | undefined;
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       source.on(signal, () => {
+        const now = elapsed();
         if (asked === undefined) first.resolve(signal);
-        else if (elapsed() - asked > SAME) second.resolve(signal);
-        asked ??= elapsed();
+        else if (signal !== asked.by || now - asked.at > SAME) second.resolve(signal);
+        asked ??= { by: signal, at: now };
       });
     }
     // From the first instant on: what nobody listens for would end the process.

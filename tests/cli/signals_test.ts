@@ -49,6 +49,14 @@ Deno.test("Signals: a Ctrl-C that arrives twice is one", async () => {
   assert.equal(await signals.stopAtOnce, "SIGINT");
 });
 
+Deno.test("Signals: another signal at once is a second one, and not an echo of the first", async () => {
+  const sender = new Sender();
+  const signals = new Signals(sender, () => sender.elapsed);
+  sender.send("SIGTERM");
+  sender.send("SIGINT");
+  assert.equal(await signals.stopAtOnce, "SIGINT");
+});
+
 Deno.test("Signals.onReload: one call at a time, and one more for all that came meanwhile", async () => {
   const sender = new Sender();
   const signals = new Signals(sender, () => sender.elapsed);
