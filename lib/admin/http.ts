@@ -13,6 +13,7 @@ import { Feed } from "./feed.ts";
 import { checkAddressee, checkRight, type Site } from "./guard.ts";
 import { LIMITS, type Limits, listen, type Listener, type Peer, type Place } from "./listener.ts";
 import type { Gauges, Metrics } from "./metrics.ts";
+import type { Seat } from "./seats.ts";
 import {
   errorResponse,
   HttpError,
@@ -94,7 +95,7 @@ export async function startAdmin(
   try {
     for (const place of await placesOf(config)) {
       const patience = { ...LIMITS, ...limits.connections };
-      listeners.push(await listen(place, (request, peer) => desk.answer(request, peer), patience));
+      listeners.push(await listen(place, desk.answer.bind(desk), patience));
     }
   } catch (error) {
     await stop();
@@ -130,6 +131,9 @@ async function placesOf({ listen, socket, tls }: AdminConfig): Promise<readonly 
   return socket === undefined ? [tcp] : [tcp, { kind: "unix", path: socket }];
 }
 
+/** Why whoever has a seat that is kept for health and metrics cannot have more. */
+const BUSY = "too many ask at once; what is left is for health and metrics: try again later";
+
 /** Takes requests, sends them where they belong, and turns what goes wrong into answers. */
 class Desk {
   readonly #site: Site;
@@ -163,20 +167,23 @@ class Desk {
     this.#stopping.abort();
   }
 
-  async answer(request: Request, peer: Peer): Promise<Response> {
-    const response = await this.#answer(request, peer);
+  async answer(request: Request, peer: Peer, seat: Seat): Promise<Response> {
+    const response = await this.#answer(request, peer, seat);
     response.headers.set("cache-control", "no-store");
     response.headers.set("x-content-type-options", "nosniff");
     return response;
   }
 
-  async #answer(request: Request, peer: Peer): Promise<Response> {
+  async #answer(request: Request, peer: Peer, seat: Seat): Promise<Response> {
     try {
       const url = new URL(request.url);
       const { method, headers } = request;
       checkAddressee(headers, this.#site);
       const { route, place } = await this.#find(method, url.pathname);
-      if (!route.open) checkRight(method, headers, peer, this.#site);
+      if (!route.open) {
+        if (seat === "kept") throw new HttpError(503, BUSY, { "retry-after": "5" });
+        checkRight(method, headers, peer, this.#site);
+      }
       // Scrapers add parameters of their own; nobody is misled when those do nothing.
       const query = route.open ? new Map() : readQuery(url.searchParams, route.query ?? []);
       return await route.handle({ request, peer, place, query });

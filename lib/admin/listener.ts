@@ -11,14 +11,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import { messageOf, OperatorError } from "../config/operator_error.ts";
 import type { ListenAddress } from "../config/model.ts";
+import { peerOf, type Seat, type SeatLimits, Seats } from "./seats.ts";
 
 /** Who asks. A unix socket's file permissions have let its peer in. */
 export type Peer =
   | { readonly kind: "unix" }
   | { readonly kind: "tcp"; readonly address: string };
 
-/** Answers a request. It never rejects. */
-export type Handler = (request: Request, peer: Peer) => Promise<Response>;
+/** Answers a request of one who has such a seat. It never rejects. */
+export type Handler = (request: Request, peer: Peer, seat: Seat) => Promise<Response>;
 
 /** Where to listen. */
 export type Place =
@@ -31,18 +32,26 @@ export type Place =
   | { readonly kind: "unix"; readonly path: string };
 
 /** How patient the endpoint is. Tests are less so. */
-export interface Limits {
+export interface Limits extends SeatLimits {
   /** For the whole header of a request, and for a TLS handshake, milliseconds. */
   readonly header: number;
   /** Without a byte of a body that is awaited, milliseconds. */
   readonly body: number;
   /** Without a reader taking anything of an answer that it asked for, milliseconds. */
   readonly read: number;
-  /** Connections at once; more are closed at once. */
-  readonly connections: number;
+  /** Without another request after an answer, milliseconds. */
+  readonly idle: number;
 }
 
-export const LIMITS: Limits = { header: 10_000, body: 10_000, read: 30_000, connections: 256 };
+export const LIMITS: Limits = {
+  header: 10_000,
+  body: 10_000,
+  read: 30_000,
+  idle: 5000,
+  connections: 256,
+  kept: 16,
+  peer: 64,
+};
 
 /** Something that listens. */
 export interface Listener {
@@ -130,14 +139,22 @@ async function removeStale(path: string): Promise<void> {
   );
 }
 
+/** Of a unix socket the connection itself, else the other end's address and port. */
+type Key = Socket | string;
+
+interface Connection {
+  /** As it was accepted; from the handshake on what TLS puts on top of that. */
+  socket: Socket;
+  /** Runs out when there was no handshake. */
+  readonly handshake: ReturnType<typeof setTimeout> | undefined;
+}
+
 class HttpListener implements Listener {
   readonly address: ListenAddress;
   readonly #server: Server;
   readonly #place: Place;
-  /** Connections, and how many answers each still owes. */
-  readonly #owed = new Map<Socket, number>();
-  /** Connections that have yet to agree on TLS, by the other end's address and port. */
-  readonly #shaking = new Map<string, { socket: Socket; timer: ReturnType<typeof setTimeout> }>();
+  readonly #seats: Seats<Key>;
+  readonly #connections = new Map<Key, Connection>();
   #stopping = false;
 
   static async open(
@@ -150,6 +167,7 @@ class HttpListener implements Listener {
       headersTimeout: limits.header,
       // Bodies have a limit of their own: an import may take long, as long as it moves.
       requestTimeout: 0,
+      keepAliveTimeout: limits.idle,
       connectionsCheckingInterval: Math.min(1000, limits.header / 2),
     };
     let server: Server;
@@ -159,7 +177,6 @@ class HttpListener implements Listener {
     } else {
       server = createServer(options);
     }
-    server.maxConnections = limits.connections;
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       const ready = () => {
@@ -179,44 +196,65 @@ class HttpListener implements Listener {
     this.address = typeof bound === "object" && bound !== null
       ? { hostname: bound.address, port: bound.port }
       : { hostname: place.kind === "unix" ? place.path : "", port: 0 };
-    const tls = place.kind === "tcp" && place.tls !== undefined;
-    if (tls) this.#limitHandshakes(limits.header);
-    server.on(tls ? "secureConnection" : "connection", (socket: Socket) => {
-      this.#owed.set(socket, 0);
-      socket.on("error", () => {}); // Whoever hangs up in the middle is no fault of ours.
-      socket.once("close", () => this.#owed.delete(socket));
-    });
+    this.#seats = new Seats(limits);
+    server.on("connection", (socket: Socket) => this.#welcome(socket, limits));
+    server.on("secureConnection", (socket: Socket) => this.#shookHands(socket));
     server.on("tlsClientError", (_: unknown, socket: Socket) => socket.destroy());
     server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
       this.#answer(incoming, outgoing, handler, limits);
     });
   }
 
-  /** Cuts off who connects and does not go on to speak TLS. */
-  #limitHandshakes(patience: number): void {
-    const nameOf = (socket: Socket) => `${socket.remoteAddress} ${socket.remotePort}`;
-    this.#server.on("connection", (socket: Socket) => {
-      const name = nameOf(socket);
-      const timer = setTimeout(() => socket.destroy(), patience);
-      this.#shaking.set(name, { socket, timer });
-      socket.on("error", () => {}); // As above.
-      socket.once("close", () => {
-        clearTimeout(timer);
-        this.#shaking.delete(name);
-      });
-    });
-    this.#server.on("secureConnection", (socket: Socket) => {
-      const name = nameOf(socket);
-      clearTimeout(this.#shaking.get(name)?.timer);
-      this.#shaking.delete(name);
-    });
+  /** What a connection is known by; the one that TLS puts on top of another is known by the same. */
+  #keyOf(socket: Socket): Key {
+    return this.#place.kind === "unix" ? socket : `${socket.remoteAddress} ${socket.remotePort}`;
+  }
+
+  /** Seats who connects, and cuts off who does not go on to speak TLS where that is wanted. */
+  #welcome(socket: Socket, limits: Limits): void {
+    socket.on("error", () => {}); // Whoever hangs up in the middle is no fault of ours.
+    const key = this.#keyOf(socket);
+    const { seated, leaves } = this.#seats.take(key, peerOf(socket.remoteAddress ?? ""));
+    if (leaves !== undefined) this.#connections.get(leaves)?.socket.destroy();
+    if (!seated) {
+      socket.destroy();
+      return;
+    }
+    const handshake = this.#secure ? setTimeout(() => socket.destroy(), limits.header) : undefined;
+    const connection = { socket, handshake };
+    this.#connections.set(key, connection);
+    socket.once("close", () => this.#forget(key, connection));
+  }
+
+  #shookHands(socket: Socket): void {
+    socket.on("error", () => {}); // As above.
+    const key = this.#keyOf(socket);
+    const connection = this.#connections.get(key);
+    if (connection === undefined) {
+      socket.destroy();
+      return;
+    }
+    clearTimeout(connection.handshake);
+    connection.socket = socket;
+    socket.once("close", () => this.#forget(key, connection));
+  }
+
+  /** Another connection may have come from the same port since. */
+  #forget(key: Key, connection: Connection): void {
+    clearTimeout(connection.handshake);
+    if (this.#connections.get(key) !== connection) return;
+    this.#connections.delete(key);
+    this.#seats.leave(key);
+  }
+
+  get #secure(): boolean {
+    return this.#place.kind === "tcp" && this.#place.tls !== undefined;
   }
 
   async stop(): Promise<void> {
     this.#stopping = true;
-    for (const { socket } of this.#shaking.values()) socket.destroy();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const [socket, owed] of this.#owed) if (owed === 0) socket.destroy();
+    for (const key of this.#seats.idle) this.#connections.get(key)?.socket.destroy();
     await closed;
     if (this.#place.kind === "unix") {
       await Deno.remove(this.#place.path).catch((error) => {
@@ -233,21 +271,26 @@ class HttpListener implements Listener {
     limits: Limits,
   ): Promise<void> {
     const { socket } = incoming;
-    this.#owed.set(socket, (this.#owed.get(socket) ?? 0) + 1);
+    const key = this.#keyOf(socket);
+    const seat = this.#seats.ask(key);
+    if (seat === undefined) {
+      socket.destroy();
+      return;
+    }
+    // Such a seat is for one question.
+    if (seat === "kept") outgoing.setHeader("connection", "close");
     try {
       const peer: Peer = this.#place.kind === "unix"
         ? { kind: "unix" }
         : { kind: "tcp", address: socket.remoteAddress ?? "" };
-      const secure = this.#place.kind === "tcp" && this.#place.tls !== undefined;
-      const response = await handler(requestOf(incoming, outgoing, secure, limits), peer);
+      const request = requestOf(incoming, outgoing, this.#secure, limits);
+      const response = await handler(request, peer, seat);
       await send(response, incoming, outgoing, limits);
     } catch {
       // The client has gone, or was cut off.
       socket.destroy();
     } finally {
-      const owed = (this.#owed.get(socket) ?? 1) - 1;
-      if (this.#owed.has(socket)) this.#owed.set(socket, owed);
-      if (this.#stopping && owed === 0) socket.end();
+      if (this.#seats.answered(key) && this.#stopping) socket.end();
     }
   }
 }

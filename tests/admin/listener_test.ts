@@ -75,16 +75,58 @@ Deno.test("listen does not read a body that is too large, or not wanted", async 
   assert.ok(counted === "" || counted.startsWith("HTTP/1.1 413 "), counted);
 });
 
-Deno.test("listen takes so many connections and no more", async () => {
-  await using site = await startSite(undefined, undefined, { connections: { connections: 2 } });
-  const first = await say(site, "");
-  const second = await say(site, "");
+/** Asks and leaves the connection open. @returns it and the answer's first line. */
+async function ask(site: Site, path: string): Promise<[Deno.TcpConn, string]> {
+  const connection = await say(site, `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  const buffer = new Uint8Array(4096);
+  const count = await connection.read(buffer) ?? 0;
+  return [connection, new TextDecoder().decode(buffer.subarray(0, count)).split("\r\n")[0]!];
+}
+
+Deno.test("listen lets idle connections shut nobody out", async () => {
+  const limits = { connections: { connections: 8, kept: 2, peer: 6 } };
+  await using site = await startSite(undefined, undefined, limits);
+  const idle: Deno.TcpConn[] = [];
   try {
-    assert.equal(await untilClosed(await say(site, "")), "");
+    for (let i = 0; i < 30; i++) idle.push(await say(site, i % 2 === 0 ? "" : "GET / HT"));
+    for (const path of ["/healthz", "/metrics", "/api/leases"]) {
+      const response = await fetch(site.url + path);
+      await response.body?.cancel();
+      assert.equal(response.status, 200, path);
+    }
+    // The last to come are those that still sit there.
+    assert.equal(await untilClosed(idle.shift()!), "");
   } finally {
-    first.close();
-    second.close();
+    for (const connection of idle) connection.close();
   }
+});
+
+Deno.test("listen keeps seats for health and metrics when all others are busy", async () => {
+  const limits = { connections: { connections: 2, kept: 1, peer: 9 } };
+  await using site = await startSite(undefined, undefined, limits);
+  const busy = [await ask(site, "/api/events"), await ask(site, "/api/events")];
+  try {
+    for (const [, line] of busy) assert.equal(line, "HTTP/1.1 200 OK");
+    for (const path of ["/healthz", "/readyz", "/metrics"]) {
+      const response = await fetch(site.url + path);
+      assert.equal(response.status, 200, path);
+      assert.equal(response.headers.get("connection"), "close");
+      await response.body?.cancel();
+    }
+    const refused = await fetch(`${site.url}/api/leases`);
+    assert.equal(refused.status, 503);
+    assert.match(await refused.text(), /what is left is for health and metrics/);
+  } finally {
+    for (const [connection] of busy) connection.close();
+  }
+});
+
+Deno.test("listen closes a connection that asks nothing more", async () => {
+  const limits = { connections: { header: 2000, idle: 200 } };
+  await using site = await startSite(undefined, undefined, limits);
+  const [connection, line] = await ask(site, "/healthz");
+  assert.equal(line, "HTTP/1.1 200 OK");
+  await untilClosed(connection, 5000);
 });
 
 Deno.test("listen serves a unix socket as well, and removes it at the end", async () => {
@@ -161,6 +203,15 @@ Deno.test("listen speaks TLS, and cuts off who does not", async () => {
     });
     assert.equal(text, "ok\n");
     assert.equal(await untilClosed(await say(site, "")), "");
+    {
+      // Also here idle ones make way.
+      const limited = { connections: { header: 5000, connections: 2, kept: 1 } };
+      await using small = await startSite(new Scene(), () => ({ tls: { cert, key } }), limited);
+      const oldest = await say(small, "");
+      const others = [await say(small, ""), await say(small, ""), await say(small, "")];
+      assert.equal(await untilClosed(oldest, 2000), "");
+      for (const other of others) other.close();
+    }
     await untilClosed(await say(site, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     await assert.rejects(startSite(new Scene(), () => ({ tls: { cert: "/nosuch", key } })), {
       name: "OperatorError",
