@@ -42,3 +42,40 @@ Deno.test("splitRecords refuses what does not end, goes on, or is no record", as
     await assert.rejects(split(text, 1000), { message: /^record [12] is longer than 16384 / });
   }
 });
+
+Deno.test("splitRecords passes over any amount of white space, and looks at it once", async () => {
+  const SHORT = 1 << 16;
+  const LONG = 1 << 20;
+  /** The least time of three, milliseconds: what else the machine does only adds to it. */
+  const took = async (text: string, records: readonly string[]) => {
+    const times: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const started = performance.now();
+      assert.deepEqual(await split(text, 256), records);
+      times.push(performance.now() - started);
+    }
+    return Math.min(...times);
+  };
+  for (const space of [" ", "\t", "\n", "\ufeff"]) {
+    // Behind a value it might be a part of the record, so it is not waited for.
+    const behind = split("[1" + space.repeat(LONG) + "]", 256);
+    await assert.rejects(behind, { message: /^record 1 is longer/ });
+    const isLine = space === "\n";
+    const table: [string, string, (lines: number) => string[]][] = [
+      ["", "", () => []],
+      ["", "{}", (lines) => [`${lines + 1} {}`]],
+      ["[", "{}]", () => ["1 {}"]],
+      ["[{}]", "", () => ["1 {}"]],
+      ["{}\n", "{}", (lines) => ["1 {}", `${lines + 2} {}`]],
+    ];
+    for (const [before, after, records] of table) {
+      const wanted = (count: number) => records(isLine ? count : 0);
+      const white = (count: number) => before + space.repeat(count) + after;
+      const short = await took(white(SHORT), wanted(SHORT));
+      const long = await took(white(LONG), wanted(LONG));
+      // Sixteen times as much: sixteen times the time, not 256 times.
+      const what = `${JSON.stringify([space, before, after])}: ${short} ms, ${long} ms`;
+      assert.ok(long < 80 * Math.max(short, 1), what);
+    }
+  }
+});

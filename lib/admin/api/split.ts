@@ -27,18 +27,18 @@ export async function* splitRecords(
 ): AsyncGenerator<SplitRecord> {
   const decoder = new TextDecoder();
   let splitter: Splitter | undefined;
-  let start = "";
+  let line = 0;
   for await (const chunk of chunks) {
-    const text = decoder.decode(chunk, { stream: true });
-    if (splitter !== undefined) {
-      yield* splitter.take(text);
-      continue;
+    let text = decoder.decode(chunk, { stream: true });
+    if (splitter === undefined) {
+      // White space before the first record is looked at once, and only its lines are remembered.
+      const start = text.trimStart();
+      line += linesIn(text.slice(0, text.length - start.length));
+      if (start === "") continue;
+      splitter = start[0] === "[" ? new ArraySplitter() : new LineSplitter(line);
+      text = start;
     }
-    start += text;
-    const first = /[^\s\ufeff]/.exec(start)?.[0];
-    if (first === undefined) continue;
-    splitter = first === "[" ? new ArraySplitter() : new LineSplitter();
-    yield* splitter.take(start);
+    yield* splitter.take(text);
   }
   if (splitter === undefined) return;
   yield* splitter.take(decoder.decode());
@@ -54,14 +54,34 @@ function tooLong(line: number): HttpError {
   return new HttpError(400, `record ${line} is longer than ${LONGEST} characters`);
 }
 
+function linesIn(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) count++;
+  return count;
+}
+
+/** What there is of a record and what follows; the white space before one is nothing of it. */
+function joined(record: string, more: string): string {
+  return record === "" ? more.trimStart() : record + more;
+}
+
 class LineSplitter implements Splitter {
   #rest = "";
-  #line = 0;
+  #line: number;
+
+  /** @param line How many lines are behind it. */
+  constructor(line: number) {
+    this.#line = line;
+  }
 
   *take(text: string): Iterable<SplitRecord> {
-    const lines = (this.#rest + text).split("\n");
-    this.#rest = lines.pop()!;
-    for (const line of lines) yield* this.#record(line);
+    const lines = text.split("\n");
+    const rest = lines.pop()!;
+    for (const line of lines) {
+      yield* this.#record(joined(this.#rest, line));
+      this.#rest = "";
+    }
+    this.#rest = joined(this.#rest, rest);
     if (this.#rest.length > LONGEST) throw tooLong(this.#line + 1);
   }
 
@@ -72,7 +92,7 @@ class LineSplitter implements Splitter {
   *#record(text: string): Iterable<SplitRecord> {
     this.#line++;
     if (text.length > LONGEST) throw tooLong(this.#line);
-    const trimmed = text.replace(/^\ufeff/, "").trim();
+    const trimmed = text.trim();
     if (trimmed !== "") yield { line: this.#line, text: trimmed };
   }
 }
@@ -111,11 +131,11 @@ class ArraySplitter implements Splitter {
         from = i + 1;
       }
     }
-    this.#value += text.slice(from);
-    if (this.#value.length > LONGEST) throw tooLong(this.#count + 1);
-    if (this.#ended && this.#value.trim() !== "") {
+    this.#value = joined(this.#value, text.slice(from));
+    if (this.#ended && this.#value !== "") {
       throw new HttpError(400, "there is something after the array");
     }
+    if (this.#value.length > LONGEST) throw tooLong(this.#count + 1);
   }
 
   end(): Iterable<SplitRecord> {
