@@ -141,7 +141,7 @@ async function serveUntilTold(
   const metrics = new Metrics();
   const libc = Libc.open();
   const confinements = confine(config, libc !== undefined);
-  const hooks = await openHooks(config, clock, log, metrics);
+  const hooks = await openHooks(config, clock, log, metrics, libc);
   const store = await openStore(config, clock, log, metrics);
   let admin: AdminEndpoint | undefined;
   const ports: { served: ServedInterface; port: InterfacePort }[] = [];
@@ -272,10 +272,12 @@ async function openHooks(
   clock: Clock,
   log: Log,
   counter: Metrics,
+  libc: Libc | undefined,
 ): Promise<Hooks | undefined> {
   if (hooks.length === 0) return undefined;
   const { makeHooks } = await import("../notify/start.ts");
-  return await makeHooks(hooks, { clock, log, counter, server: Deno.hostname() });
+  const killGroup = (leader: number) => libc?.killGroup(leader) ?? false;
+  return await makeHooks(hooks, { clock, log, counter, server: Deno.hostname(), killGroup });
 }
 
 /** The last events happen while the server stops. */

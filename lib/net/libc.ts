@@ -35,6 +35,7 @@ const ATF_COM = 2;
 const MSG_DONTWAIT = 0x40;
 const MSG_TRUNC = 0x20;
 const MSG_PEEK = 0x02;
+const SIGKILL = 9;
 const EPERM = 1;
 const EINTR = 4;
 
@@ -60,6 +61,7 @@ const SYMBOLS = {
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   recvmmsg: { parameters: ["i32", "buffer", "u32", "i32", "buffer"], result: "i32" },
   sendmmsg: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  kill: { parameters: ["i32", "i32"], result: "i32" },
   __errno_location: { parameters: [], result: "u64" },
   // Deno's own pointer functions want the permission for every library; these do not.
   addressOf: { name: "memmove", parameters: ["buffer", "buffer", "usize"], result: "u64" },
@@ -195,6 +197,18 @@ export class Libc {
     request.set(new TextEncoder().encode(device).subarray(0, NAME_SIZE - 1), 52);
     if (this.#c.ioctl(fd, BigInt(SIOCSARP), request) === 0) return "done";
     return this.#errno() === EPERM ? "forbidden" : "failed";
+  }
+
+  /**
+   * Kills a process and what it started, as far as that has stayed in its process group. Deno's own
+   * call for that wants the permission to run every program.
+   *
+   * @param leader the process that the group is named after.
+   * @returns whether there was such a group.
+   */
+  killGroup(leader: number): boolean {
+    // 0 and -1 would mean our own group, and everybody.
+    return leader > 1 && this.#c.kill(-leader, SIGKILL) === 0;
   }
 
   /** Makes room to receive many datagrams in one call. */

@@ -49,6 +49,11 @@ export interface ProgramParts {
   readonly timeout: number;
   readonly clock: Clock;
   readonly slots: Slots;
+  /**
+   * Kills a process group by its leader's number; returns false when it cannot, and then the program
+   * alone is killed and not what it started.
+   */
+  readonly killGroup: (leader: number) => boolean;
 }
 
 export class Program implements Courier {
@@ -72,7 +77,7 @@ export class Program implements Courier {
   }
 
   async #run(notice: Notice, stop: AbortSignal): Promise<Delivery> {
-    const { path, args, timeout, clock } = this.#parts;
+    const { path, args, timeout, clock, killGroup } = this.#parts;
     const child = new Deno.Command(path, {
       args: [...args, notice.event.kind],
       clearEnv: true,
@@ -81,10 +86,13 @@ export class Program implements Courier {
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
+      // A process group of its own, so that its children can be killed with it.
+      detached: true,
     }).spawn();
     const { signal, end } = deadline(clock, timeout, stop);
     const kill = () => {
       try {
+        if (killGroup(child.pid)) return;
         child.kill("SIGKILL");
       } catch {
         // It has just ended by itself.
@@ -108,6 +116,7 @@ export class Program implements Courier {
       return failed(line === undefined ? ended : `${ended}: ${line}`);
     } finally {
       end();
+      signal.removeEventListener("abort", kill);
       await Promise.all(output.map((one) => one.close()));
     }
   }

@@ -11,7 +11,7 @@ import type { Hook } from "../config/model.ts";
 import { messageOf, OperatorError } from "../config/operator_error.ts";
 import type { Courier } from "./courier.ts";
 import { type HookCounter, Hooks } from "./hooks.ts";
-import { Program, Slots } from "./program.ts";
+import { Program, type ProgramParts, Slots } from "./program.ts";
 import { Webhook } from "./webhook.ts";
 
 /** Programs that run at once, over all hooks; those of one hook run one after the other. */
@@ -24,6 +24,8 @@ export interface HookSurroundings {
   readonly counter: HookCounter;
   /** This server's name in notices. */
   readonly server: string;
+  /** As programs want it. */
+  readonly killGroup: ProgramParts["killGroup"];
 }
 
 /**
@@ -33,12 +35,12 @@ export interface HookSurroundings {
  */
 export async function makeHooks(
   hooks: readonly Hook[],
-  { clock, log, counter, server }: HookSurroundings,
+  { clock, log, counter, server, killGroup }: HookSurroundings,
 ): Promise<Hooks> {
   const slots = new Slots(MOST_PROGRAMS);
   const routes = [];
   for (const [index, hook] of hooks.entries()) {
-    const courier = await courierOf(hook, `hook ${index + 1}`, clock, slots);
+    const courier = await courierOf(hook, `hook ${index + 1}`, { clock, slots, killGroup });
     routes.push({ events: hook.events, courier });
   }
   const instance = randomBytes(8).toString("hex");
@@ -48,13 +50,12 @@ export async function makeHooks(
 async function courierOf(
   { target, timeout }: Hook,
   name: string,
-  clock: Clock,
-  slots: Slots,
+  parts: Pick<ProgramParts, "clock" | "slots" | "killGroup">,
 ): Promise<Courier> {
   if (target.kind === "program") {
     const { path, args } = target;
     await demand({ name: "run", command: path }, `${name}: not allowed to run ${path}`);
-    return new Program({ path, args, timeout, clock, slots });
+    return new Program({ path, args, timeout, ...parts });
   }
   const url = urlOf(target.url, name);
   const host = url.port === ""
@@ -62,7 +63,7 @@ async function courierOf(
     : url.host;
   await demand({ name: "net", host }, `${name}: not allowed to connect to ${host}`);
   const secret = target.secretFile === undefined ? undefined : readSecret(target.secretFile, name);
-  return new Webhook({ url: url.href, secret, timeout, clock, random: Math.random });
+  return new Webhook({ url: url.href, secret, timeout, clock: parts.clock, random: Math.random });
 }
 
 function urlOf(text: string, name: string): URL {

@@ -36,6 +36,20 @@ class Socket implements Disposable {
   }
 }
 
+test("Libc.killGroup kills what a process has started with it", async (libc) => {
+  const child = new Deno.Command("/bin/sh", {
+    args: ["-c", "sleep 1000 | cat"],
+    stdin: "null",
+    stdout: "piped",
+    detached: true,
+  }).spawn();
+  assert.ok(libc.killGroup(child.pid));
+  assert.equal((await child.status).signal, "SIGKILL");
+  // The pipe ends with the last that holds it.
+  assert.equal(await new Response(child.stdout).text(), "");
+  for (const nobody of [1, 0, -1]) assert.ok(!libc.killGroup(nobody));
+});
+
 test("Libc.findSocket finds each socket once, until it is forgotten", (libc) => {
   using one = new Socket(libc);
   using other = new Socket(libc);

@@ -1,16 +1,23 @@
 import assert from "node:assert/strict";
 import { until } from "../e2e/poll.ts";
 import { Program, Slots } from "../../lib/notify/program.ts";
-import { created, noticeOf, realClock } from "./fixtures.ts";
+import { created, killGroup, noticeOf, realClock } from "./fixtures.ts";
+
+interface RunOptions {
+  readonly timeout?: number;
+  readonly hostname?: string;
+  readonly killGroup?: (leader: number) => boolean;
+}
 
 /** Runs a shell script as a hook. The script is the test's own; a hook's arguments meet no shell. */
-async function run(script: string, options: { timeout?: number; hostname?: string } = {}) {
+async function run(script: string, options: RunOptions = {}) {
   const program = new Program({
     path: "/bin/sh",
     args: ["-c", script, "hook"],
     timeout: options.timeout ?? 60_000,
     clock: realClock(),
     slots: new Slots(1),
+    killGroup: options.killGroup ?? killGroup,
   });
   const notice = noticeOf(created({ hostname: options.hostname ?? "printer" }));
   return await program.deliver(notice, new AbortController().signal);
@@ -67,6 +74,7 @@ Deno.test("Program that does not exist is told of", async () => {
     timeout: 1000,
     clock: realClock(),
     slots: new Slots(1),
+    killGroup,
   });
   const delivery = await program.deliver(noticeOf(created()), new AbortController().signal);
   assert.equal(delivery.kind, "failed");
@@ -78,6 +86,52 @@ Deno.test("Program that hangs is killed", async () => {
     kind: "failed",
     reason: "killed after 0.5 s: waiting",
   });
+});
+
+/** Whether a process is there and not merely waiting for somebody to ask how it ended. */
+async function runs(pid: number): Promise<boolean> {
+  try {
+    return !/\) Z /.test(await Deno.readTextFile(`/proc/${pid}/stat`));
+  } catch {
+    return false;
+  }
+}
+
+/** A program that starts another, and both hang; the file gets the other's number. */
+const parentOf = (path: string) => `sleep 1000 & echo $! > ${path}; echo waiting; wait`;
+
+Deno.test("Program that is killed takes with it what it has started", async () => {
+  const pid = await withFile(async (path) => {
+    const delivery = await run(parentOf(path), { timeout: 500 });
+    assert.deepEqual(delivery, { kind: "failed", reason: "killed after 0.5 s: waiting" });
+  });
+  assert.ok(Number(pid) > 1);
+  await until("the child to be gone", 20, async () => !(await runs(Number(pid))));
+});
+
+Deno.test("Program that is killed takes its children along with a site's permissions", async () => {
+  const ffi = `/lib/${Deno.build.arch}-linux-gnu/libc.so.6,/lib64/libc.so.6,/usr/lib/libc.so.6`;
+  const pid = await withFile(async (path) => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-check", "--no-prompt", "--allow-run=/bin/sh", `--allow-ffi=${ffi}`]
+        .concat(new URL("confined_hook.ts", import.meta.url).pathname, parentOf(path)),
+    }).output();
+    assert.equal(code, 0, new TextDecoder().decode(stderr));
+    assert.deepEqual(JSON.parse(new TextDecoder().decode(stdout)), {
+      kind: "failed",
+      reason: "killed after 0.5 s: waiting",
+    });
+  });
+  await until("the child to be gone", 20, async () => !(await runs(Number(pid))));
+});
+
+Deno.test("Program alone is killed when the group cannot be", async () => {
+  const pid = await withFile(async (path) => {
+    const delivery = await run(parentOf(path), { timeout: 500, killGroup: () => false });
+    assert.deepEqual(delivery, { kind: "failed", reason: "killed after 0.5 s: waiting" });
+  });
+  assert.ok(await runs(Number(pid)));
+  Deno.kill(Number(pid), "SIGKILL");
 });
 
 Deno.test("Program is not waited for beyond its end, whatever its children keep open", async () => {
@@ -108,6 +162,7 @@ Deno.test("Program is killed when there is no more time", async () => {
       timeout: 60_000,
       clock: realClock(),
       slots: new Slots(1),
+      killGroup,
     });
     const delivery = program.deliver(noticeOf(created()), stop.signal);
     await until("the program to run", 60, async () => (await Deno.readTextFile(path)) || undefined);

@@ -3,7 +3,7 @@ import { Metrics } from "../../lib/admin/metrics.ts";
 import type { Hook } from "../../lib/config/model.ts";
 import { makeHooks } from "../../lib/notify/start.ts";
 import { signatureOf } from "../../lib/notify/webhook.ts";
-import { created, KeptLog, realClock } from "./fixtures.ts";
+import { created, KeptLog, killGroup, realClock } from "./fixtures.ts";
 
 function hookOf(target: Hook["target"]): Hook {
   return { events: new Set(["lease.created"]), target, timeout: 60_000 };
@@ -15,6 +15,7 @@ function make(hooks: readonly Hook[]) {
     log: new KeptLog(),
     counter: new Metrics(),
     server: "router1",
+    killGroup,
   });
 }
 
