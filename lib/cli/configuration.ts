@@ -12,6 +12,7 @@ import { environmentSource, type Given, strayVariables } from "../config/sources
 import { boolean } from "../config/types.ts";
 import { type Flag, flagSource, type FlagValues, type Operand, settingFlag } from "./command.ts";
 import type { Edges } from "./edges.ts";
+import { tokenPlaces, trialDirectory } from "./token_places.ts";
 
 const rows = Object.values(SETTINGS);
 
@@ -41,10 +42,7 @@ export const FILE_OPERAND: Operand = {
   optional: true,
 };
 
-/** Variables that say where files go. */
 const STATE_DIRECTORY = "STATE_DIRECTORY";
-const RUNTIME_DIRECTORY = "XDG_RUNTIME_DIR";
-const TEMPORARY_DIRECTORY = "TMPDIR";
 
 /** How the configuration is to be read. */
 export interface Reading {
@@ -63,8 +61,7 @@ export async function readConfiguration(
   edges: Edges,
   { file: named, elsewhere = false }: Reading = {},
 ): Promise<Resolution> {
-  const places = [STATE_DIRECTORY, RUNTIME_DIRECTORY, TEMPORARY_DIRECTORY];
-  const env = edges.environment([...rows.map(environmentName), ...places]);
+  const env = edges.environment([...rows.map(environmentName), ...tokenPlaces.names]);
   const sources = [flagSource(rows, flags), environmentSource(SETTINGS, env)];
   const given = named ?? configFileOf(flags, env);
   const file = given && await readFile(given, edges);
@@ -73,7 +70,7 @@ export async function readConfiguration(
     interfaces: edges.interfaces(),
     hasInterface: (name) => edges.hasInterface(name),
     stateDirectory: env.get(STATE_DIRECTORY),
-    trialDirectory: trialDirectory(env, edges),
+    trialDirectory: trialDirectory(env, edges.user()),
     files: { exists: (path) => edges.exists(path), read: (path) => textOf(path, edges) },
     elsewhere,
   };
@@ -127,11 +124,4 @@ function textOf(path: string, edges: Edges): string | undefined {
     // Whoever asks tells that it cannot be read.
     return undefined;
   }
-}
-
-/** A directory of the user's own: others may run a trial on the machine too. */
-function trialDirectory(env: ReadonlyMap<string, string>, edges: Edges): string {
-  const runtime = env.get(RUNTIME_DIRECTORY);
-  if (runtime) return `${runtime}/etcdhcp-trial`;
-  return `${env.get(TEMPORARY_DIRECTORY) || "/tmp"}/etcdhcp-trial-${edges.user() ?? "user"}`;
 }

@@ -5,12 +5,15 @@
  */
 
 import { fstatSync } from "node:fs";
+import { dirname } from "node:path";
 import { SERVICE_VARIABLES, serviceEnvironment } from "../notify/service_manager.ts";
 import type { ServerConfig } from "../config/model.ts";
 import { type Command, refuse } from "./command.ts";
 import { readConfiguration, SERVER_FLAGS } from "./configuration.ts";
 import type { Edges } from "./edges.ts";
+import { claimDirectory } from "./own_directory.ts";
 import { Reloader } from "./reload.ts";
+import { tokenPlaces, trialDirectory } from "./token_places.ts";
 import { isJournal, LineLog, type LogFormat } from "./logging.ts";
 
 /** Says which file stderr is when it is the journal. */
@@ -43,6 +46,15 @@ function textOf(path: string, edges: Edges): string | undefined {
   }
 }
 
+/** A trial's own directory is made sure of before anything in it is used. */
+function claimTrialDirectory({ trial, store, admin }: ServerConfig, edges: Edges): void {
+  if (!trial) return;
+  const user = edges.user();
+  const own = trialDirectory(edges.environment(tokenPlaces.names), user);
+  const files = [admin.tokenFile, ...(store.kind === "embedded" ? [store.path] : [])];
+  if (files.some((path) => dirname(path) === own)) claimDirectory(own, user);
+}
+
 /** Runs the server. Nothing is opened or made before the whole configuration has been checked. */
 export const serve: Command = {
   name: "serve",
@@ -62,6 +74,7 @@ export const serve: Command = {
     for (const warning of resolution.warnings) log.warn(warning);
     if (resolution.ok && resolution.config.trial) log.info(TRIAL_NOTICE);
     try {
+      if (resolution.ok) claimTrialDirectory(resolution.config, edges);
       // Loaded only now: the other commands, and a refusal, do without the server's code.
       const { runServer } = await import("./run_server.ts");
       const service = serviceEnvironment(edges.environment(SERVICE_VARIABLES));
