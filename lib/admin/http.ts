@@ -11,7 +11,15 @@ import type { EventLimits } from "./api/events.ts";
 import type { Managed } from "./api/subject.ts";
 import { Feed } from "./feed.ts";
 import { checkAddressee, checkRight, type Site } from "./guard.ts";
-import { LIMITS, type Limits, listen, type Listener, type Peer, type Place } from "./listener.ts";
+import {
+  BodyBroken,
+  LIMITS,
+  type Limits,
+  listen,
+  type Listener,
+  type Peer,
+  type Place,
+} from "./listener.ts";
 import type { Gauges, Metrics } from "./metrics.ts";
 import type { Seat } from "./seats.ts";
 import {
@@ -189,6 +197,8 @@ class Desk {
       return await route.handle({ request, peer, place, query });
     } catch (error) {
       if (error instanceof HttpError) return errorResponse(error);
+      // No fault of ours, and most likely nobody is there to read this.
+      if (error instanceof BodyBroken) return errorResponse(new HttpError(400, error.message));
       this.#subject.warn(
         `fault while answering ${request.method}; please report it: ${
           error instanceof Error ? error.stack : String(error)

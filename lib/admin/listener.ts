@@ -334,7 +334,7 @@ function bodyOf(incoming: IncomingMessage, limits: Limits): ReadableStream<Uint8
         if (next.done) controller.close();
         else controller.enqueue(new Uint8Array(next.value));
       } catch (error) {
-        controller.error(error);
+        controller.error(error instanceof BodyTimeout ? error : new BodyBroken(error));
       } finally {
         clearTimeout(timer);
       }
@@ -348,6 +348,15 @@ export class BodyTimeout extends Error {
 
   constructor() {
     super("the rest of the body did not come in time");
+  }
+}
+
+/** The rest of a body will not come: the client has hung up, or what it sent is no body. */
+export class BodyBroken extends Error {
+  override readonly name = "BodyBroken";
+
+  constructor(cause: unknown) {
+    super("the body broke off", { cause });
   }
 }
 

@@ -53,6 +53,32 @@ Deno.test("listen cuts off a body that does not come", async () => {
   assert.match(answer, /\{"error":"the body did not come in time"\}\n/);
 });
 
+Deno.test("listen does not call it a fault when a client hangs up in the middle of a body", async () => {
+  const scene = new Scene();
+  {
+    await using site = await startSite(scene);
+    const head = "POST /api/pools HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json" +
+      `\r\nAuthorization: Bearer ${site.token}\r\n`;
+    const rest = [
+      'Content-Length: 100\r\n\r\n{"range":',
+      'Transfer-Encoding: chunked\r\n\r\n9\r\n{"range":',
+      "Transfer-Encoding: chunked\r\n\r\nno chunk\r\n",
+    ];
+    for (const text of rest) {
+      const leaving = await say(site, head + text);
+      const waiting = await say(site, head + text);
+      // Whoever comes later is answered later: by then both are being read.
+      await (await site.ask("/api/pools")).body?.cancel();
+      leaving.close();
+      await waiting.closeWrite();
+      const answer = await untilClosed(waiting);
+      assert.ok(answer === "" || answer.startsWith("HTTP/1.1 400 "), answer);
+    }
+  }
+  // The endpoint has stopped, so each has been dealt with.
+  assert.deepEqual(scene.warnings, []);
+});
+
 Deno.test("listen does not read a body that is too large, or not wanted", async () => {
   await using site = await startSite();
   const head = (path: string, length: number) =>
