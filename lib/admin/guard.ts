@@ -1,21 +1,19 @@
 /**
- * Who may ask what. Pure: judged from the connection's other end and the request's headers.
+ * Who may ask what: judged from the connection's other end, the request's headers and the token.
  *
  * @module
  */
 
 import type { Peer } from "./listener.ts";
 import { HttpError } from "./route.ts";
-import { sameToken } from "./token.ts";
+import { sameToken, type TokenNow } from "./token.ts";
 
 /** What requests are judged by. */
 export interface Site {
   /** Names of the machine in lower case, besides its addresses. */
   readonly names: ReadonlySet<string>;
-  /** What changes need; undefined when there is none, so that nothing can be changed. */
-  readonly token: string | undefined;
-  /** Why there is none. */
-  readonly noToken: string;
+  /** What changes need, as it is at this moment. */
+  token(): Promise<TokenNow>;
 }
 
 /**
@@ -44,12 +42,18 @@ export function checkAddressee(headers: Headers, { names }: Site): void {
  *
  * @throws {HttpError} 401, or 403 when there is no token that would do.
  */
-export function checkRight(method: string, headers: Headers, peer: Peer, site: Site): void {
+export async function checkRight(
+  method: string,
+  headers: Headers,
+  peer: Peer,
+  site: Site,
+): Promise<void> {
   const isRead = method === "GET" || method === "HEAD";
   if (isRead && isNear(peer)) return;
   const given = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
-  if (site.token === undefined) throw new HttpError(403, site.noToken);
-  if (given !== undefined && sameToken(given, site.token)) return;
+  const token = await site.token();
+  if (token.kind === "none") throw new HttpError(403, token.why);
+  if (given !== undefined && sameToken(given, token.text)) return;
   const what = isRead ? "reading from elsewhere" : "a change";
   const problem = given === undefined
     ? `${what} needs the token: Authorization: Bearer TOKEN`

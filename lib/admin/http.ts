@@ -31,7 +31,7 @@ import {
   type Route,
   RouteTable,
 } from "./route.ts";
-import { loadToken } from "./token.ts";
+import { TokenFile } from "./token.ts";
 
 export { AdminListenError } from "./listener.ts";
 export type { Managed } from "./api/subject.ts";
@@ -113,12 +113,9 @@ export async function startAdmin(
 }
 
 async function makeSite(config: AdminConfig, subject: AdminSubject): Promise<Site> {
-  const token = await loadToken(config.tokenFile);
-  const noToken = `there is no token: the directory of ${config.tokenFile} (--admin.token-file) ` +
-    "does not exist; make it and restart the server";
-  if (token === undefined) subject.warn(`${noToken}. Until then nothing can be changed over HTTP`);
+  const token = await TokenFile.open(config.tokenFile, (line) => subject.warn(line));
   const names = ["localhost", ...subject.hostnames.map((name) => name.toLowerCase())];
-  return { token, noToken, names: new Set(names) };
+  return { token: () => token.now(), names: new Set(names) };
 }
 
 async function placesOf({ listen, socket, tls }: AdminConfig): Promise<readonly Place[]> {
@@ -190,7 +187,7 @@ class Desk {
       const { route, place } = await this.#find(method, url.pathname);
       if (!route.open) {
         if (seat === "kept") throw new HttpError(503, BUSY, { "retry-after": "5" });
-        checkRight(method, headers, peer, this.#site);
+        await checkRight(method, headers, peer, this.#site);
       }
       // Scrapers add parameters of their own; nobody is misled when those do nothing.
       const query = route.open ? new Map() : readQuery(url.searchParams, route.query ?? []);

@@ -18,6 +18,64 @@ const OCTETS = 32;
 /** Shorter ones can be guessed. */
 const SHORTEST = 16;
 
+/** The token, or why there is none, so that nothing can be changed. */
+export type TokenNow =
+  | { readonly kind: "token"; readonly text: string }
+  | { readonly kind: "none"; readonly why: string };
+
+/** The token's file, looked at at every use: another token in it counts at once. */
+export class TokenFile {
+  readonly #path: string;
+  readonly #warn: (line: string) => void;
+  /** Why there was no token when it was last looked at, so that it is said once. */
+  #why: string | undefined;
+
+  private constructor(path: string, warn: (line: string) => void) {
+    this.#path = path;
+    this.#warn = warn;
+  }
+
+  /**
+   * Makes sure of the token.
+   *
+   * @param warn takes a line whenever there comes to be no token, or another reason for that.
+   * @throws {TokenError} when the file cannot be read, made or trusted.
+   */
+  static async open(path: string, warn: (line: string) => void): Promise<TokenFile> {
+    const file = new TokenFile(path, warn);
+    file.#note(await loadToken(path));
+    return file;
+  }
+
+  /** Never rejects. */
+  async now(): Promise<TokenNow> {
+    let text: string | undefined;
+    try {
+      text = await loadToken(this.#path);
+    } catch (error) {
+      return this.#none(messageOf(error));
+    }
+    return this.#note(text);
+  }
+
+  #note(text: string | undefined): TokenNow {
+    if (text === undefined) {
+      return this.#none(
+        `there is no token: the directory of ${this.#path} (--admin.token-file) does not exist; ` +
+          "make it",
+      );
+    }
+    this.#why = undefined;
+    return { kind: "token", text };
+  }
+
+  #none(why: string): TokenNow {
+    if (why !== this.#why) this.#warn(`${why}. Until then nothing can be changed over HTTP`);
+    this.#why = why;
+    return { kind: "none", why };
+  }
+}
+
 /**
  * The token in the file; when there is no file, a new one is written there.
  *
@@ -54,8 +112,10 @@ async function readToken(path: string): Promise<string> {
   let token: string;
   let mode: number;
   try {
-    mode = (await Deno.stat(path)).mode ?? 0;
-    token = (await Deno.readTextFile(path)).trim();
+    // Opened once, so that the mode is that of what is read.
+    using file = await Deno.open(path);
+    mode = (await file.stat()).mode ?? 0;
+    token = (await new Response(file.readable).text()).trim();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw error;
     throw new TokenError(

@@ -230,10 +230,26 @@ Deno.test("startAdmin without a place for the token says so and lets nothing be 
   await withAdmin(makeSubject({ warn: (line) => lines.push(line) }), async (url) => {
     const answer = await get(`${url}/api/leases/10.6.9.10`, { method: "DELETE" });
     const why = "there is no token: the directory of /nonexistent/admin-token " +
-      "(--admin.token-file) does not exist; make it and restart the server";
+      "(--admin.token-file) does not exist; make it";
     assert.deepEqual([answer.status, JSON.parse(answer.text)], [403, { error: why }]);
     assert.deepEqual(lines, [`${why}. Until then nothing can be changed over HTTP`]);
   });
+});
+
+Deno.test("startAdmin takes the token that the file holds when it is asked", async () => {
+  await using site = await startSite();
+  const path = `${site.directory}/admin-token`;
+  const status = async (token: string) => {
+    const headers = { authorization: `Bearer ${token}` };
+    return (await get(`${site.url}/api/leases/10.6.9.10`, { method: "DELETE", headers })).status;
+  };
+  assert.equal(await status(site.token), 404, "there is no such lease");
+  await Deno.writeTextFile(path, "another-0123456789\n");
+  assert.equal(await status(site.token), 401);
+  assert.equal(await status("another-0123456789"), 404);
+  await Deno.chmod(path, 0o644);
+  assert.equal(await status("another-0123456789"), 403);
+  assert.match(site.scene.warnings.join(), /can be read by others than its owner/);
 });
 
 Deno.test("startAdmin says what is in the way", async () => {

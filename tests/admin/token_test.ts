@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { loadToken, sameToken, TokenError } from "../../lib/admin/token.ts";
+import { loadToken, sameToken, TokenError, TokenFile } from "../../lib/admin/token.ts";
 
 async function withDirectory(body: (directory: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir();
@@ -46,6 +46,43 @@ Deno.test("loadToken refuses a file that others can read, or that holds no token
       await assert.rejects(loadToken(path), { name: "TokenError", message: /holds no token/ });
     }
     await assert.rejects(loadToken(directory), { name: "TokenError", message: /cannot read/ });
+  });
+});
+
+Deno.test("TokenFile has what the file holds at this moment, and says once why it has none", async () => {
+  await withDirectory(async (parent) => {
+    const directory = `${parent}/state`;
+    const path = `${directory}/admin-token`;
+    const lines: string[] = [];
+    const file = await TokenFile.open(path, (line) => lines.push(line));
+    const has = async (text: string) => assert.deepEqual(await file.now(), { kind: "token", text });
+    const lacks = async (why: RegExp) => {
+      for (let i = 0; i < 2; i++) {
+        const now = await file.now();
+        assert.match(now.kind === "none" ? now.why : "", why);
+      }
+      assert.equal(lines.length, 1, lines.join());
+      assert.match(lines.pop()!, /Until then nothing can be changed over HTTP$/);
+    };
+    await lacks(/the directory of .* does not exist; make it$/);
+    await Deno.mkdir(directory);
+    const made = await file.now();
+    await has((await Deno.readTextFile(path)).trim());
+    // Replaced, and written into: what was the token is none any more.
+    await Deno.writeTextFile(`${path}.new`, "0123456789abcdef\n", { mode: 0o600 });
+    await Deno.rename(`${path}.new`, path);
+    await has("0123456789abcdef");
+    await Deno.writeTextFile(path, "fedcba9876543210\n");
+    await has("fedcba9876543210");
+    await Deno.chmod(path, 0o644);
+    await lacks(/can be read by others/);
+    await Deno.chmod(path, 0o600);
+    await Deno.writeTextFile(path, "");
+    await lacks(/holds no token/);
+    await Deno.remove(path);
+    const again = await file.now();
+    assert.ok(again.kind === "token" && made.kind === "token" && again.text !== made.text);
+    assert.deepEqual(lines, []);
   });
 });
 
