@@ -16,8 +16,8 @@ export const processSignals: SignalSource = {
 };
 
 /**
- * The same signal twice, this close together, is one, milliseconds: a terminal sends Ctrl-C to a task runner and to
- * what it runs, and the task runner passes it on.
+ * The same signal twice, this close together, is one, milliseconds: a terminal sends Ctrl-C to a
+ * task runner and to what it runs, and the task runner passes it on.
  */
 const SAME = 200;
 
