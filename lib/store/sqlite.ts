@@ -143,7 +143,9 @@ export class SqliteStore implements ManagedStore {
     this.#worker.onmessage = ({ data }) => this.#asked.shift()!.tell(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#dead = { ok: false, reason: `its thread has ended: ${event.message}` };
+      const reason = `its thread has ended: ${event.message}`;
+      this.#dead = { ok: false, reason };
+      this.#trouble = this.#cannotWrite(reason);
       for (const { tell } of this.#asked.splice(0)) tell(this.#dead);
     };
     this.#folder = setInterval(() => this.#tidy(), FOLD_INTERVAL);
@@ -211,9 +213,9 @@ export class SqliteStore implements ManagedStore {
     const now = performance.now();
     const [oldest] = this.#asked;
     if (oldest !== undefined) {
-      const { path, patience = PATIENCE } = this.#options;
+      const { patience = PATIENCE } = this.#options;
       if (now - oldest.since <= patience) return this.#trouble;
-      return `cannot write ${path}: the disk does not answer`;
+      return this.#cannotWrite("the disk does not answer");
     }
     if (!this.#closed && now - this.#probed >= PROBE_INTERVAL) {
       this.#probed = now;
@@ -363,10 +365,12 @@ export class SqliteStore implements ManagedStore {
 
   async #write(request: Request): Promise<Response> {
     const response = await this.#ask(request);
-    this.#trouble = response.ok
-      ? undefined
-      : `cannot write ${this.#options.path}: ${response.reason}`;
+    this.#trouble = response.ok ? undefined : this.#cannotWrite(response.reason);
     return response;
+  }
+
+  #cannotWrite(reason: string): string {
+    return `cannot write ${this.#options.path}: ${reason}`;
   }
 
   #ask(request: Request): Promise<Response> {

@@ -331,8 +331,9 @@ function open(path: string, owner: string): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
     mkdirSync(dirname(path), { recursive: true });
-    // Who has which address is nobody else's business; SQLite's other files get the same mode.
-    writeFileSync(path, "", { flag: "a", mode: 0o600 });
+    // Who has which address is nobody else's business; SQLite's other files get the same mode. Only
+    // a file that is not there: to close one again ends every lock that this process has on it.
+    if (identityOf(path) === undefined) writeFileSync(path, "", { flag: "a", mode: 0o600 });
     db = new DatabaseSync(path);
     // Exclusive mode holds the file's lock until the process ends, however it ends.
     db.exec("pragma locking_mode = exclusive");
@@ -386,15 +387,25 @@ function busyMessage(path: string): string {
 }
 
 function openMessage(path: string, error: unknown): string {
-  if (/malformed|not a database/.test(messageOf(error))) {
-    return `${path} is damaged, or no lease book at all (${
-      messageOf(error)
-    }): restore a backup, or ` +
-      `save what can be with sqlite3 ${path} .recover, or move it away and begin with an empty ` +
-      "book, in which clients get their addresses again when they renew";
+  if (isDamage(error)) {
+    return `${path} is damaged, or no lease book at all (${messageOf(error)}): ${MEND}`;
   }
   return `cannot open the lease book ${path}: ${messageOf(error)}; ` +
     "check that its directory can be written, or choose another --store.path";
+}
+
+const MEND = "restore a backup, or save what can be with sqlite3's .recover, or move it away and " +
+  "begin with an empty book, in which clients get their addresses again when they renew";
+
+/** Why the open book could not be written; of a damaged one also how to mend it. */
+export function reasonOf(error: unknown): string {
+  const message = messageOf(error);
+  return isDamage(error) ? `it is damaged (${message}): stop the server, and ${MEND}` : message;
+}
+
+/** Whether SQLite finds the file damaged, or a row of the journal is not JSON. */
+function isDamage(error: unknown): boolean {
+  return error instanceof SyntaxError || /malformed|not a database/.test(messageOf(error));
 }
 
 /** Stands for the file that a path leads to at this moment; undefined when there is none. */

@@ -4,9 +4,8 @@
  * @module
  */
 
-import { messageOf } from "../config/operator_error.ts";
 import type { AmendmentText } from "./amendment_text.ts";
-import { type BookTime, type Contents, type Entry, SqliteFile } from "./sqlite_file.ts";
+import { type BookTime, type Contents, type Entry, reasonOf, SqliteFile } from "./sqlite_file.ts";
 
 export type Request =
   | {
@@ -77,9 +76,6 @@ scope.onmessage = ({ data }) => {
   try {
     scope.postMessage(handle(data));
   } catch (error) {
-    scope.postMessage({
-      ok: false,
-      reason: messageOf(error),
-    });
+    scope.postMessage({ ok: false, reason: reasonOf(error) });
   }
 };

@@ -65,7 +65,7 @@ class Open implements AsyncDisposable {
     return new Open(await place.open(subnets, undefined, time));
   }
 
-  private constructor(store: SqliteStore) {
+  constructor(store: SqliteStore) {
     this.store = store;
   }
 
@@ -601,12 +601,7 @@ Deno.test("SqliteStore: a book that is removed is in trouble without a write", a
   await using open = await Open.at(place, SUBNETS);
   assert.equal(open.store.trouble(), undefined);
   Deno.renameSync(place.path, `${place.path}.kept`);
-  const until = performance.now() + 10_000;
-  while (open.store.trouble() === undefined) {
-    assert.ok(performance.now() < until, "no trouble is seen");
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  assert.match(open.store.trouble()!, /was removed/);
+  await untilTrouble(open.store, /was removed/);
   Deno.renameSync(`${place.path}.kept`, place.path);
 });
 
@@ -617,6 +612,140 @@ Deno.test("SqliteStore: a book is its owner's to read", async () => {
   for (const end of ["", "-wal", ".owner"]) {
     assert.equal(Deno.statSync(place.path + end).mode! & 0o777, 0o600, end);
   }
+});
+
+Deno.test("SqliteStore: a second open in one process leaves the book locked", async () => {
+  await using place = new Place();
+  await using _open = await Open.at(place, SUBNETS);
+  // Nothing here may open the file itself: closing any descriptor of a file ends every lock that
+  // the process has on it.
+  await assert.rejects(place.open(), /is in use by this test/);
+  await using other = await HeldStore.start(place.path);
+  assert.match(other.greeting, /is in use by this test/);
+});
+
+/** Opens a store whose thread is made by `make`. */
+async function openWith(
+  place: Place,
+  make: new (url: string | URL, options?: WorkerOptions) => Worker,
+  patience?: number,
+): Promise<Open> {
+  const { Worker } = globalThis;
+  globalThis.Worker = make as typeof Worker;
+  try {
+    return new Open(
+      await SqliteStore.open({
+        path: place.path,
+        subnets: SUBNETS,
+        owner: "this test",
+        ...(patience !== undefined && { patience }),
+      }),
+    );
+  } finally {
+    globalThis.Worker = Worker;
+  }
+}
+
+/** Waits until trouble is what it should be. */
+async function untilTrouble(store: SqliteStore, expected: RegExp | undefined): Promise<void> {
+  const until = performance.now() + 10_000;
+  const isThere = (trouble = store.trouble()) =>
+    expected === undefined ? trouble === undefined : expected.test(trouble ?? "");
+  while (!isThere()) {
+    assert.ok(performance.now() < until, `trouble is ${store.trouble()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+Deno.test("SqliteStore: a write that takes longer than its patience is trouble until it is through", async () => {
+  await using place = new Place();
+  let held: unknown[] | undefined;
+  class Stalling extends Worker {
+    override postMessage(request: unknown): void {
+      if (held === undefined) super.postMessage(request);
+      else held.push(request);
+    }
+    go(): void {
+      for (const request of held!.splice(0)) super.postMessage(request);
+      held = undefined;
+    }
+  }
+  let thread: Stalling;
+  await using open = await openWith(
+    place,
+    class extends Stalling {
+      constructor(url: string | URL, options?: WorkerOptions) {
+        super(url, options);
+        thread = this;
+      }
+    },
+    200,
+  );
+  const { store } = open;
+  held = [];
+  let isSettled = false;
+  const settled = commit(store, EPOCH, bind("aa:01", "10.0.0.10", EPOCH + HOUR))
+    .finally(() => isSettled = true);
+  assert.equal(store.trouble(), undefined, "no trouble yet");
+  await untilTrouble(store, /leases\.db: the disk does not answer/);
+  assert.equal(isSettled, false);
+  thread!.go();
+  assert.equal((await settled).kind, "done");
+  await untilTrouble(store, undefined);
+});
+
+Deno.test("SqliteStore: a thread that has ended is trouble at once, without a write", async () => {
+  await using place = new Place();
+  const empty = "{ ok: true, row: 0, contents: { rows: [], amendments: [] } }";
+  const code = `onmessage = () => { postMessage(${empty}); setTimeout(() => { throw 1; }, 50); };`;
+  const ended = Promise.withResolvers<void>();
+  await using open = await openWith(
+    place,
+    class extends Worker {
+      constructor() {
+        super(`data:application/javascript,${encodeURIComponent(code)}`, { type: "module" });
+        this.addEventListener("error", () => ended.resolve());
+      }
+    },
+  );
+  await ended.promise;
+  await Promise.resolve();
+  assert.match(open.store.trouble() ?? "none", /its thread has ended/);
+  const { kind } = await commit(open.store, EPOCH, bind("aa:01", "10.0.0.10", EPOCH + HOUR));
+  assert.equal(kind, "unknown");
+});
+
+Deno.test("SqliteStore.open says that a journal which cannot be read is damage", async () => {
+  await using place = new Place();
+  {
+    await using _open = await Open.at(place, SUBNETS);
+  }
+  {
+    using db = new DatabaseSync(place.path);
+    db.exec("insert into journal (changes) values ('[[1,')");
+  }
+  await assert.rejects(place.open(), /leases\.db is damaged.*JSON.*restore a backup/);
+});
+
+Deno.test("SqliteStore: damage found while it runs is said, and how to mend it", async () => {
+  await using place = new Place();
+  {
+    await using _open = await Open.at(place, SUBNETS);
+  }
+  {
+    // The list of free pages begins at a page that there is not.
+    using file = await Deno.open(place.path, { write: true });
+    await file.seek(32, Deno.SeekMode.Start);
+    await file.write(new Uint8Array([0, 0, 0x7f, 0xff, 0, 0, 0, 2]));
+  }
+  await using open = await Open.at(place, SUBNETS);
+  const long = { hostname: "h".repeat(20_000) };
+  const result = await commit(open.store, EPOCH, bind("aa:01", "10.0.0.10", EPOCH + HOUR, long));
+  assert.equal(result.kind, "unknown");
+  assert.match(
+    (result as { reason: string }).reason,
+    /leases\.db: it is damaged \(.*malformed\): stop the server, and restore a backup/,
+  );
 });
 
 /** 1970 by a clock that nobody has set, and a machine that has been up for half a minute. */

@@ -106,6 +106,29 @@ scenario(
   },
 );
 
+scenario(
+  "A disk that hangs does not hold up a stop",
+  ["mount", "mkfs.ext4", "fsfreeze"],
+  async (lab) => {
+    const { server, wire } = await buildLan(lab);
+    const disk = await lab.disk("disk");
+    await using running = await startServer(lab, {
+      host: server,
+      flags: LAN.flags,
+      store: `${disk}/leases.db`,
+    });
+    await using talker = await talkers(lab, wire, true);
+    assert(await talker.lease(newMac(), 5), "a lease before");
+    await run(["fsfreeze", "-f", disk]);
+    assert.equal(await talker.lease(newMac(), 1), undefined);
+    running.process.signal("SIGTERM");
+    await running.process.line(/"stopped"/, 5);
+    // Its thread waits in the kernel, which lets go of nobody until the disk answers.
+    await run(["fsfreeze", "-u", disk]);
+    assert.equal(describe(await running.process.exit(5)), "exit code 0");
+  },
+);
+
 scenario("A lease book that is removed under the server is said at once", [], async (lab) => {
   const { server, wire } = await buildLan(lab);
   const store = `${lab.directory}/leases.db`;
